@@ -1,0 +1,1 @@
+//! SMS_DMP_DOWNLOADER: checks for updates and downloads the newest that applies.

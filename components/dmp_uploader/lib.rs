@@ -1,0 +1,1 @@
+//! SMS_DMP_UPLOADER: uploads usage data at the configured level.

@@ -1,0 +1,1 @@
+//! SMS_SERVICE_CONNECTOR: checks that the cloud's endpoints can be reached.

@@ -1,0 +1,1 @@
+//! Test bench for one component: manual clock, expectations, answers by hand.

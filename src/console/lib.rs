@@ -1,0 +1,1 @@
+//! The Service Manager: verbs, scripts, prompt.

@@ -1,0 +1,335 @@
+//! The operator's port: what a console, a test and an embedder ask of a host, and what they
+//! are told. The same in simulation and live; all of it is data, so it can cross a network.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::{CloudCommand, CloudView};
+use crate::id::{Generation, OpId};
+use crate::lifecycle::{Code, Command, Desired, Exit, Startup, State, Substate};
+use crate::settings::Mode;
+use crate::status::{ComponentSummary, StatusRecord};
+use crate::time::{Moment, WallTime};
+
+/// A question or a command to a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ask {
+    /// The status of these components, in this order; of all, by name, if the list is empty.
+    /// Told by [`Told::Components`].
+    Query(Vec<String>),
+    /// Command one component. Told by [`Told::Accepted`].
+    Control {
+        /// Its whole name, in any case.
+        component: String,
+        /// What to do. [`Command::Query`] is [`Ask::Query`]'s business and is refused (87).
+        command: Command,
+    },
+    /// Start, stop or restart SMS_EXECUTIVE as a whole. Told by [`Told::Accepted`].
+    Service(ServiceCommand),
+    /// Back the site up: the executive is stopped, the site copied, the executive started
+    /// . Told by [`Told::Accepted`].
+    Backup,
+    /// Store a setting. Told by [`Told::Setting`].
+    Set {
+        /// Its key.
+        key: String,
+        /// Its new value, as text.
+        value: String,
+    },
+    /// The setting under that key, or all of them. Told by [`Told::Settings`].
+    Settings(Option<String>),
+    /// Status messages, oldest first. Told by [`Told::Messages`].
+    Messages {
+        /// Of this component only.
+        component: Option<String>,
+        /// At most this many, the newest.
+        last: usize,
+    },
+    /// The component status summarizer's rows, by name. Told by [`Told::Summaries`].
+    Summaries,
+    /// Log lines, oldest first. Told by [`Told::Logs`].
+    Logs {
+        /// A component's name or a log's file name; the names of all logs if none.
+        log: Option<String>,
+        /// At most this many, the newest.
+        last: usize,
+    },
+    /// Command the embedded cloud. Told by [`Told::Cloud`].
+    Cloud(CloudCommand),
+    /// What time it is for the site. Told by [`Told::Clock`].
+    Clock,
+}
+
+/// What to do with SMS_EXECUTIVE as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServiceCommand {
+    /// Tell its state.
+    Query,
+    /// Start what is to run.
+    Start,
+    /// Stop everything.
+    Stop,
+    /// Stop, then start.
+    Restart,
+}
+
+/// The answer to an [`Ask`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Told {
+    /// To [`Ask::Query`].
+    Components(Vec<ComponentStatus>),
+    /// To a command.
+    Accepted(Accepted),
+    /// To [`Ask::Service`] with [`ServiceCommand::Query`].
+    Service(ServiceStatus),
+    /// To [`Ask::Set`].
+    Setting(SettingView),
+    /// To [`Ask::Settings`], by key.
+    Settings(Vec<SettingView>),
+    /// To [`Ask::Messages`].
+    Messages(Vec<StatusRecord>),
+    /// To [`Ask::Summaries`].
+    Summaries(Vec<ComponentSummary>),
+    /// To [`Ask::Logs`].
+    Logs(Vec<LogTail>),
+    /// To [`Ask::Cloud`].
+    Cloud(CloudView),
+    /// To [`Ask::Clock`].
+    Clock(ClockView),
+}
+
+/// One component, as Query shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComponentStatus {
+    /// Its name.
+    pub name: String,
+    /// What it is there for.
+    pub about: String,
+    /// The file it logs to.
+    pub log: String,
+    /// What it is.
+    pub state: State,
+    /// Why, when it is Stopped.
+    pub substate: Option<Substate>,
+    /// What it is wanted to be.
+    pub desired: Desired,
+    /// What happens to it when the executive starts.
+    pub startup: Startup,
+    /// Which of its lives this is, or the last one was; 0 before the first.
+    pub generation: Generation,
+    /// Since when it is in this state, on the host's clock.
+    pub since: Moment,
+    /// The same in wall time.
+    pub since_utc: WallTime,
+    /// Crashes since the executive was made.
+    pub crashes: u64,
+    /// Exit code of the last life; 1077 before the first start.
+    pub exit_code: Code,
+    /// How the last life ended.
+    pub last_exit: Option<Exit>,
+    /// Messages that wait in its inbox.
+    pub inbox: u64,
+    /// Progress reports of a pending state; 0 in settled ones.
+    pub checkpoint: u32,
+    /// Time to the next of them, in a pending state; else zero.
+    pub wait_hint: Duration,
+    /// Keys that take effect only when this component is next started.
+    pub restart_required: Vec<String>,
+}
+
+/// What an accepted command got.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// The operation to wait for; none when there was nothing to do.
+    pub operation: Option<OpId>,
+    /// 0, or the code of a command that joined or found it so: 1056, 1061, 1062.
+    pub code: Code,
+    /// The same in words.
+    pub note: String,
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Which operation.
+    pub operation: OpId,
+    /// 0 if its target state was reached; 1223 if a later command took its place; 1053 if the
+    /// wait timed out; else what it failed with.
+    pub code: Code,
+    /// The same in words.
+    pub text: String,
+}
+
+/// SMS_EXECUTIVE as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    /// What it is.
+    pub state: State,
+    /// Components that run.
+    pub running: u64,
+    /// Components that there are.
+    pub components: u64,
+    /// Holds that keep components down, such as "backup".
+    pub holds: Vec<String>,
+}
+
+/// One setting: what is stored, and what is in effect where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingView {
+    /// Its key.
+    pub key: String,
+    /// What it means, in a line.
+    pub about: String,
+    /// What is stored, or the default.
+    pub stored: String,
+    /// What is in effect, by component; stopped components have nothing in effect.
+    pub effective: Vec<(String, String)>,
+    /// The smallest set of components to restart so that stored is in effect everywhere.
+    pub restart_required: Vec<String>,
+}
+
+/// The end of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogTail {
+    /// Its file name.
+    pub file: String,
+    /// Records as they stand in the file.
+    pub lines: Vec<String>,
+}
+
+/// The site's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockView {
+    /// Time since the host was made, advances included.
+    pub now: Moment,
+    /// The site's wall clock.
+    pub utc: WallTime,
+    /// Whether time moves only when it is advanced.
+    pub is_virtual: bool,
+}
+
+/// A command that was not accepted: who, why, the code, and the way out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The Win32 code.
+    pub code: Code,
+    /// What the command was for: a component, a setting, the executive.
+    pub subject: String,
+    /// Why not.
+    pub reason: String,
+    /// What to do instead; may be empty.
+    pub way_out: String,
+}
+
+impl Refusal {
+    /// A refusal with its way out.
+    pub fn new(
+        code: Code,
+        subject: impl Into<String>,
+        reason: impl Into<String>,
+        way_out: impl Into<String>,
+    ) -> Self {
+        Refusal { code, subject: subject.into(), reason: reason.into(), way_out: way_out.into() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} (code {} {})", self.subject, self.reason, self.code, self.code.name())?;
+        if !self.way_out.is_empty() {
+            write!(f, "; {}", self.way_out)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// A host under an operator's hand.
+///
+/// The three methods are the port; the rest is what people type, in terms of them.
+pub trait HostControl {
+    /// Asks, and is told at once: no answer waits for a component.
+    ///
+    /// # Errors
+    /// The refusal, with its code and the way out.
+    fn ask(&mut self, ask: Ask) -> Result<Told, Refusal>;
+
+    /// Waits until the operation has ended, `within` at most: real time live, virtual time
+    /// in simulation.
+    fn wait(&mut self, operation: OpId, within: Duration) -> Outcome;
+
+    /// Moves the site's clock on by `by`; what falls due on the way happens, in order.
+    ///
+    /// # Errors
+    /// The site did not come to rest; the refusal says who is busy.
+    fn advance(&mut self, by: Duration) -> Result<ClockView, Refusal>;
+
+    /// The status of one component.
+    ///
+    /// # Errors
+    /// 1060 if there is none of that name.
+    fn query(&mut self, component: &str) -> Result<ComponentStatus, Refusal> {
+        match self.ask(Ask::Query(vec![component.to_owned()]))? {
+            Told::Components(mut rows) if rows.len() == 1 => Ok(rows.remove(0)),
+            told => unreachable!("one component was asked for, told {told:?}"),
+        }
+    }
+
+    /// Commands one component and waits, five minutes at most, until it is done.
+    ///
+    /// # Errors
+    /// The refusal, or how the operation failed.
+    fn control(&mut self, component: &str, command: Command) -> Result<Accepted, Refusal> {
+        let ask = Ask::Control { component: component.to_owned(), command };
+        self.ask_and_wait(ask, component)
+    }
+
+    /// Commands the executive as a whole and waits, five minutes at most, until it is done.
+    ///
+    /// # Errors
+    /// The refusal, or how the operation failed.
+    fn service(&mut self, command: ServiceCommand) -> Result<Accepted, Refusal> {
+        self.ask_and_wait(Ask::Service(command), "SMS_EXECUTIVE")
+    }
+
+    /// Backs the site up and waits, five minutes at most, until the executive is back.
+    ///
+    /// # Errors
+    /// The refusal, or how the operation failed.
+    fn backup(&mut self) -> Result<Accepted, Refusal> {
+        self.ask_and_wait(Ask::Backup, "SMS_SITE_BACKUP")
+    }
+
+    /// Stores the mode of the service connection point and tells what it takes to put
+    /// it into effect.
+    ///
+    /// # Errors
+    /// The refusal.
+    fn set_mode(&mut self, mode: Mode) -> Result<SettingView, Refusal> {
+        let key = crate::settings::keys::MODE.key.to_owned();
+        match self.ask(Ask::Set { key, value: mode.to_string() })? {
+            Told::Setting(view) => Ok(view),
+            told => unreachable!("a setting was stored, told {told:?}"),
+        }
+    }
+
+    /// Asks for an operation and waits for it, five minutes at most.
+    ///
+    /// # Errors
+    /// The refusal, or how the operation failed; `subject` stands in the latter.
+    fn ask_and_wait(&mut self, ask: Ask, subject: &str) -> Result<Accepted, Refusal> {
+        const WITHIN: Duration = Duration::from_secs(300);
+        let Told::Accepted(accepted) = self.ask(ask)? else {
+            unreachable!("a command is accepted or refused");
+        };
+        let Some(operation) = accepted.operation else { return Ok(accepted) };
+        let outcome = self.wait(operation, WITHIN);
+        if outcome.code == Code::OK {
+            return Ok(accepted);
+        }
+        Err(Refusal::new(outcome.code, subject, outcome.text, ""))
+    }
+}

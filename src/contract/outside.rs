@@ -1,0 +1,51 @@
+//! The port to everything outside a host that really is outside: the internet, the disk, the
+//! update service at the other end. The live driver is given one; the simulation has a twin of
+//! its own, and both pass the same conformance test.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::{CloudCommand, CloudView};
+use crate::component::Registry;
+use crate::control::Refusal;
+use crate::effect::{Answer, Failure, Request};
+use crate::settings::Settings;
+
+/// A request under way.
+pub type Pending = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// Carries requests out for real.
+pub trait Outside: Send + Sync {
+    /// Carries `request` out. Dropping the future abandons it and leaves no file half made.
+    fn perform(&self, request: Request) -> Pending;
+
+    /// Commands the embedded cloud.
+    ///
+    /// # Errors
+    /// There is no embedded cloud, or it cannot do that.
+    fn cloud(&self, command: CloudCommand) -> Result<CloudView, Refusal>;
+
+    /// Writes what must outlive the process. Returns when it would survive a crash.
+    ///
+    /// # Errors
+    /// [`FailureKind::Disk`](crate::FailureKind::Disk); what was kept before is still there.
+    fn keep(&self, kept: &Kept) -> Result<(), Failure>;
+
+    /// Copies the site for a backup, in place of the copy before, and tells where it lies.
+    ///
+    /// # Errors
+    /// [`FailureKind::Disk`](crate::FailureKind::Disk).
+    fn snapshot(&self) -> Result<String, Failure>;
+}
+
+/// What must outlive the process.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The stored settings that an operator has changed since the site was installed.
+    pub settings: Settings,
+    /// What components keep for their next lives, by component.
+    pub registries: BTreeMap<String, Registry>,
+}

@@ -1,0 +1,422 @@
+//! Settings: what is stored for the site, and the snapshot of it that a component was started with.
+//!
+//! A component sees settings at its start, and again only if it declared that it can take a
+//! change while running ([`Descriptor::reloads`](crate::Descriptor)). So stored may run ahead of
+//! effective, which is the situation the source documents are about (R-020).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::SiteVersion;
+use crate::time::WallTime;
+
+/// A setting's key, its type and its default.
+///
+/// ```
+/// use smsexec_contract::settings::{Setting, Settings};
+///
+/// const RETRIES: Setting<u64> = Setting::new("my_component.retries", || 3);
+///
+/// let mut settings = Settings::default();
+/// assert_eq!(settings.get(&RETRIES), 3);
+/// settings.set(&RETRIES, &5);
+/// assert_eq!(settings.get(&RETRIES), 5);
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Setting<T> {
+    /// What it is stored and typed under.
+    pub key: &'static str,
+    default: fn() -> T,
+}
+
+impl<T: SettingValue> Setting<T> {
+    /// A setting under `key` that is `default()` where nothing is stored.
+    pub const fn new(key: &'static str, default: fn() -> T) -> Self {
+        Setting { key, default }
+    }
+
+    /// The value where nothing is stored.
+    pub fn default_value(&self) -> T {
+        (self.default)()
+    }
+
+    /// Whether `text` is a value of this setting; if not, what is wrong with it.
+    ///
+    /// # Errors
+    /// What a value must look like.
+    pub fn check(&self, text: &str) -> Result<(), String> {
+        T::from_text(text).map(drop)
+    }
+}
+
+/// A type that can stand as a setting: it has one text form, and reads it back.
+pub trait SettingValue: Sized {
+    /// The text form, which [`SettingValue::from_text`] reads back.
+    fn to_text(&self) -> String;
+
+    /// The value of a text.
+    ///
+    /// # Errors
+    /// What a value must look like, for a person.
+    fn from_text(text: &str) -> Result<Self, String>;
+}
+
+/// A set of stored values: keys in order, each with its text form.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Settings(BTreeMap<String, String>);
+
+impl Settings {
+    /// The value of `setting`: the stored one, else its default.
+    ///
+    /// # Panics
+    /// If what is stored is no value of that type. Every door checks before it stores, so
+    /// that is a bug and not bad input.
+    pub fn get<T: SettingValue>(&self, setting: &Setting<T>) -> T {
+        match self.0.get(setting.key) {
+            None => setting.default_value(),
+            Some(text) => T::from_text(text).unwrap_or_else(|problem| {
+                panic!("setting {} holds {text:?}, unchecked: {problem}", setting.key)
+            }),
+        }
+    }
+
+    /// Stores `value`; answers whether that changed anything.
+    pub fn set<T: SettingValue>(&mut self, setting: &Setting<T>, value: &T) -> bool {
+        self.set_text(setting.key, value.to_text())
+    }
+
+    /// The stored text under `key`.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// Stores a text that has been checked; answers whether that changed anything.
+    pub fn set_text(&mut self, key: &str, text: String) -> bool {
+        match self.0.get_mut(key) {
+            Some(old) if *old == text => false,
+            Some(old) => {
+                *old = text;
+                true
+            }
+            None => {
+                self.0.insert(key.to_owned(), text);
+                true
+            }
+        }
+    }
+
+    /// Every stored key with its text, in the order of the keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, text)| (key.as_str(), text.as_str()))
+    }
+}
+
+/// The settings of a site that more than one room reads. The names are the simulator's own;
+/// the defaults are ConfigMgr's where a source confirms them.
+pub mod keys {
+    use super::{Duration, Endpoint, Mode, Setting, SiteVersion, UsageLevel, WallTime};
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// Mode of the service connection point. Default Online (domain.md 7.6).
+    pub const MODE: Setting<Mode> = Setting::new("mode", || Mode::Online);
+    /// Level of usage data. Default Enhanced (domain.md 7.1).
+    pub const USAGE_LEVEL: Setting<UsageLevel> =
+        Setting::new("usage_level", || UsageLevel::Enhanced);
+    /// How often SMS_DMP_DOWNLOADER checks for updates. Default 24 hours (R-016).
+    pub const UPDATE_CHECK_INTERVAL: Setting<Duration> =
+        Setting::new("update_check_interval", || DAY);
+    /// How often SMS_DMP_UPLOADER uploads usage data. Default 7 days (domain.md 7.4).
+    pub const USAGE_UPLOAD_INTERVAL: Setting<Duration> =
+        Setting::new("usage_upload_interval", || 7 * DAY);
+    /// How often SMS_SERVICE_CONNECTOR checks its endpoints. No source gives the period; 24
+    /// hours is the simulator's own.
+    pub const ENDPOINT_CHECK_INTERVAL: Setting<Duration> =
+        Setting::new("endpoint_check_interval", || DAY);
+    /// What SMS_SERVICE_CONNECTOR checks (R-048, domain.md 8.3). Which of them are critical
+    /// no source says; the marks are the simulator's own.
+    pub const ENDPOINTS: Setting<Vec<Endpoint>> = Setting::new("endpoints", || {
+        vec![
+            Endpoint { url: "https://aka.ms/configmgrgateway".into(), critical: true },
+            Endpoint { url: "https://gateway.manage.microsoft.com/".into(), critical: true },
+            Endpoint { url: "https://dc.services.visualstudio.com/".into(), critical: false },
+        ]
+    });
+    /// Where the update manifest is fetched (domain.md 5.1).
+    pub const MANIFEST_URL: Setting<String> =
+        Setting::new("manifest_url", || "https://go.microsoft.com/fwlink/?LinkId=2309745".into());
+    /// Where usage data goes. The path is the simulator's own.
+    pub const USAGE_URL: Setting<String> =
+        Setting::new("usage_url", || "https://gateway.manage.microsoft.com/usage".into());
+    /// A manifest of more bytes is refused. The real one is about 11 MB (log-samples BLOCK 21).
+    pub const MANIFEST_BYTES_MAX: Setting<u64> = Setting::new("manifest_bytes_max", || 64 << 20);
+    /// A package of more bytes is refused. The limit is the simulator's own.
+    pub const PACKAGE_BYTES_MAX: Setting<u64> = Setting::new("package_bytes_max", || 8 << 30);
+
+    /// The site's three-character code.
+    pub const SITE_CODE: Setting<String> = Setting::new("site.code", || "PS1".into());
+    /// What kind of site: "primary", "central administration site" or "secondary".
+    pub const SITE_TYPE: Setting<String> = Setting::new("site.type", || "primary".into());
+    /// The site's version; decides which updates apply.
+    pub const SITE_VERSION: Setting<SiteVersion> =
+        Setting::new("site.version", SiteVersion::default);
+    /// The site server's name.
+    pub const SITE_SERVER: Setting<String> = Setting::new("site.server", || "CM01".into());
+    /// When the site was installed: usage data is first complete seven days later
+    /// (domain.md 7.3).
+    pub const SITE_INSTALLED: Setting<WallTime> = Setting::new("site.installed", WallTime::default);
+    /// The names of the site's distribution points.
+    pub const DISTRIBUTION_POINTS: Setting<Vec<String>> =
+        Setting::new("site.distribution_points", Vec::new);
+    /// The names of the roles installed in the site.
+    pub const ROLES: Setting<Vec<String>> = Setting::new("site.roles", Vec::new);
+}
+
+/// Mode of operation of the service connection point (R-015).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Mode {
+    /// Checks for updates every 24 hours and downloads them (R-016, R-017).
+    Online,
+    /// Makes no connection to the cloud (R-018).
+    Offline,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Mode::Online => "online",
+            Mode::Offline => "offline",
+        })
+    }
+}
+
+impl SettingValue for Mode {
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "online" => Ok(Mode::Online),
+            "offline" => Ok(Mode::Offline),
+            _ => Err("the mode is online or offline".into()),
+        }
+    }
+}
+
+/// How much usage data is uploaded (domain.md 7.1). There is no "off".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum UsageLevel {
+    /// Level 1.
+    Basic = 1,
+    /// Level 2, the default.
+    Enhanced = 2,
+    /// Level 3.
+    Full = 3,
+}
+
+impl fmt::Display for UsageLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            UsageLevel::Basic => "Basic",
+            UsageLevel::Enhanced => "Enhanced",
+            UsageLevel::Full => "Full",
+        })
+    }
+}
+
+impl SettingValue for UsageLevel {
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "basic" => Ok(UsageLevel::Basic),
+            "enhanced" => Ok(UsageLevel::Enhanced),
+            "full" => Ok(UsageLevel::Full),
+            _ => Err("the level is Basic, Enhanced or Full".into()),
+        }
+    }
+}
+
+/// A place on the internet that the service connection point must reach.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// An https address.
+    pub url: String,
+    /// Whether a failure is an error (11412) or a warning (11411).
+    pub critical: bool,
+}
+
+impl SettingValue for Vec<Endpoint> {
+    /// Addresses parted by blanks; a critical one ends in `!`.
+    fn to_text(&self) -> String {
+        let words: Vec<String> = self
+            .iter()
+            .map(|e| format!("{}{}", e.url, if e.critical { "!" } else { "" }))
+            .collect();
+        words.join(" ")
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.split_whitespace()
+            .map(|word| {
+                let url = word.strip_suffix('!').unwrap_or(word);
+                if !url.starts_with("https://") || url.len() == "https://".len() {
+                    return Err(format!("{url:?} is no https address"));
+                }
+                Ok(Endpoint { url: url.to_owned(), critical: url.len() < word.len() })
+            })
+            .collect()
+    }
+}
+
+impl SettingValue for Vec<String> {
+    /// Words parted by commas.
+    fn to_text(&self) -> String {
+        self.join(",")
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        Ok(text.split(',').map(str::trim).filter(|w| !w.is_empty()).map(str::to_owned).collect())
+    }
+}
+
+impl SettingValue for String {
+    fn to_text(&self) -> String {
+        self.clone()
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        Ok(text.to_owned())
+    }
+}
+
+impl SettingValue for u64 {
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "a whole number is needed".to_owned())
+    }
+}
+
+impl SettingValue for SiteVersion {
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        SiteVersion::from_str(text)
+    }
+}
+
+impl SettingValue for WallTime {
+    /// Whole seconds since 1970, as ConfigMgr's registry has it.
+    fn to_text(&self) -> String {
+        self.unix_seconds().to_string()
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let seconds = text.parse().map_err(|_| "seconds since 1970 are needed".to_owned())?;
+        Ok(WallTime::from_unix_seconds(seconds))
+    }
+}
+
+impl SettingValue for Duration {
+    fn to_text(&self) -> String {
+        duration_text(*self)
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        parse_duration(text)
+    }
+}
+
+const UNITS: [(&str, u64); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+/// A duration as people type it, in whole milliseconds: `7d`, `24h`, `1h30m`, `500ms`.
+pub fn duration_text(duration: Duration) -> String {
+    let mut left = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let mut text = String::new();
+    for (unit, millis) in UNITS {
+        // A day reads best as 24h, which is what the documents say; two days as 2d.
+        if unit == "d" && left < 2 * millis {
+            continue;
+        }
+        if left >= millis {
+            text += &format!("{}{unit}", left / millis);
+            left %= millis;
+        }
+    }
+    if text.is_empty() { "0s".into() } else { text }
+}
+
+/// The duration that a person typed: numbers with `d`, `h`, `m`, `s` or `ms`, largest first or not.
+///
+/// # Errors
+/// What a duration looks like, if `text` is none or is longer than a century.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "a duration looks like 24h, 7d, 1h30m or 500ms".to_owned();
+    const CENTURY_MS: u64 = 100 * 366 * 86_400_000;
+    let mut rest = text.trim();
+    let mut millis: u64 = 0;
+    if rest.is_empty() {
+        return Err(wrong());
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
+        rest = &rest[digits..];
+        let letters = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let unit = &rest[..letters];
+        let (_, size) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
+        millis = number
+            .checked_mul(*size)
+            .and_then(|part| millis.checked_add(part))
+            .filter(|sum| *sum <= CENTURY_MS)
+            .ok_or_else(|| "a duration is a century at most".to_owned())?;
+        rest = &rest[letters..];
+    }
+    Ok(Duration::from_millis(millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_as_they_are_written() {
+        for (text, millis) in [
+            ("24h", 86_400_000),
+            ("7d", 604_800_000),
+            ("1h30m", 5_400_000),
+            ("500ms", 500),
+            ("2s500ms", 2_500),
+            ("0s", 0),
+        ] {
+            let duration = Duration::from_millis(millis);
+            assert_eq!(parse_duration(text), Ok(duration), "{text}");
+            assert_eq!(duration_text(duration), text);
+        }
+        for wrong in ["", "24", "h", "1x", "-1h", "1h 30m", "99999999999999999999h", "40000d"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn endpoints_read_as_they_are_written() {
+        let default = keys::ENDPOINTS.default_value();
+        assert_eq!(Vec::<Endpoint>::from_text(&default.to_text()), Ok(default));
+        assert!(Vec::<Endpoint>::from_text("http://plain.example").is_err());
+        assert!(Vec::<Endpoint>::from_text("https://!").is_err());
+    }
+}

@@ -1,0 +1,1 @@
+//! The real outside: HTTPS client, endpoint probe, disk, and the embedded cloud's server.

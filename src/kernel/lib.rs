@@ -1,0 +1,1 @@
+//! Lifecycle table, supervision, dispatch, timers: pure and deterministic.

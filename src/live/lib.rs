@@ -1,0 +1,1 @@
+//! Drives a host in real time, on actix and tokio.

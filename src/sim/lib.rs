@@ -1,0 +1,1 @@
+//! Drives a host in virtual time, from a seed: the test harness.

@@ -1,0 +1,1 @@
+//! The site as it is defined: site file, distribution points, settings table.

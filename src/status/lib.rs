@@ -1,0 +1,1 @@
+//! Status message catalogue, status manager and summarizer, log record formats.
