@@ -1,0 +1,95 @@
+//! Component code never brings the host down: every call of it goes through [`guarded`].
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
+use contract::lifecycle::Exit;
+
+// A build that aborts on panic cannot keep the promise of this module, so it does not build.
+#[cfg(panic = "abort")]
+compile_error!("smsexec survives panics of components only with panic = \"unwind\"");
+
+thread_local! {
+    /// Component code runs on this thread: its panics are news, not noise on stderr.
+    static IN_COMPONENT: Cell<bool> = const { Cell::new(false) };
+    /// Where the last such panic happened. The payload alone does not say.
+    static LOCATION: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Marks the thread as running component code for as long as it lives. One for a whole turn,
+/// because a thread-local store per message shows in the benchmark.
+pub(crate) struct ComponentCode {
+    before: bool,
+}
+
+impl ComponentCode {
+    pub(crate) fn enter() -> Self {
+        install_hook();
+        ComponentCode { before: IN_COMPONENT.replace(true) }
+    }
+}
+
+impl Drop for ComponentCode {
+    fn drop(&mut self) {
+        IN_COMPONENT.set(self.before);
+    }
+}
+
+/// The panic hook is the process's, there is no other. It is added once, takes only panics
+/// of component code, and hands every other one to the hook that was there before.
+fn install_hook() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !IN_COMPONENT.get() {
+                return before(info);
+            }
+            let location = info.location().map(ToString::to_string).unwrap_or_default();
+            LOCATION.with_borrow_mut(|last| *last = location);
+        }));
+    });
+}
+
+/// Runs component code. The caller holds a [`ComponentCode`] and does not look at what the
+/// code may have left half done, but drops it.
+pub(crate) fn guarded<R>(code: impl FnOnce() -> R) -> Result<R, Exit> {
+    panic::catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
+        let text = text_of(payload.as_ref());
+        let location = LOCATION.with_borrow_mut(std::mem::take);
+        // A payload's drop may panic as well.
+        let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
+        Exit::Panic { text, location }
+    })
+}
+
+fn text_of(payload: &(dyn Any + Send)) -> String {
+    if let Some(text) = payload.downcast_ref::<&'static str>() {
+        (*text).to_owned()
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "a panic without a text".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_with_text_and_place_whatever_its_payload() {
+        let _code = ComponentCode::enter();
+        let told = |result: Result<(), Exit>| match result {
+            Err(Exit::Panic { text, location }) => (text, location),
+            other => panic!("expected a panic, got {other:?}"),
+        };
+        let (text, location) = told(guarded(|| panic!("number {}", 7)));
+        assert_eq!(text, "number 7");
+        assert!(location.contains("unwind.rs"), "{location}");
+        assert_eq!(told(guarded(|| panic::panic_any(7_u8))).0, "a panic without a text");
+        assert_eq!(guarded(|| 7), Ok(7));
+    }
+}
