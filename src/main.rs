@@ -1,1 +1,189 @@
-fn main() {}
+//! The `smsexec` command: arguments in, a site with its real or simulated outside, a console.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use console::terminal::Terminal;
+use console::{Console, ExitStatus, Options, Script};
+use contract::control::HostControl;
+use edge::Embedded;
+use site::SiteDefinition;
+
+/// The embedded cloud's packages and key come from this number: the same at every start, so
+/// that a site folder stays at home with it.
+const CLOUD_SEED: u64 = 1;
+
+/// SMS_EXECUTIVE of a Configuration Manager site, and its Service Manager.
+///
+/// Without a command: starts stand-alone primary site PS1 and opens the Service Manager
+/// prompt; where standard input is no terminal, its lines are the script.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Args {
+    #[command(subcommand)]
+    command: Option<Task>,
+    /// The site's folder; made if it is not there. A site.toml in it defines the site.
+    #[arg(long, value_name = "DIR", default_value = "site", global = true)]
+    site: PathBuf,
+    /// Simulate: virtual time, no folder, no connection.
+    #[arg(long, global = true)]
+    sim: bool,
+    /// What the order of turns is drawn from, in simulation.
+    #[arg(long, value_name = "N", default_value_t = 1, global = true)]
+    seed: u64,
+    /// Do this line and leave; may be given several times.
+    #[arg(short, long, value_name = "LINE")]
+    execute: Vec<String>,
+    /// Answer in JSON on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Show each line of a script before it is done.
+    #[arg(long, global = true)]
+    echo: bool,
+    /// Go on after a line of a script that went wrong.
+    #[arg(long, global = true)]
+    keep_going: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Do the lines of script files, one file after the other.
+    Run {
+        /// The files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Print a site file with every setting, to begin a site.toml with.
+    Init,
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(status) => ExitCode::from(status.number()),
+        // Who reads our output has left: nobody is there to be told.
+        Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("smsexec: {}", chain(error.as_ref()));
+            ExitCode::from(ExitStatus::GENERIC.number())
+        }
+    }
+}
+
+fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
+    let io = error.downcast_ref::<io::Error>();
+    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// An error with everything that led to it, on one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text += &format!(": {error}");
+        source = error.source();
+    }
+    text
+}
+
+fn run(args: &Args) -> Result<ExitStatus, Box<dyn Error>> {
+    if let Some(Task::Init) = args.command {
+        print!("{}", SiteDefinition::default().to_toml());
+        return Ok(ExitStatus::DONE);
+    }
+    // Before a site is started for it: a script that cannot be read.
+    let scripts = open_scripts(args)?;
+    let definition = match definition(&args.site) {
+        Ok(definition) => definition,
+        Err(problems) => {
+            eprint!("{problems}");
+            return Ok(ExitStatus::USAGE);
+        }
+    };
+    if args.sim {
+        let builder = sim::SiteBuilder::new(definition.clone());
+        let builder = builder.components(smsexec::roster()).seed(args.seed);
+        let mut site = builder.cloud(cloud::Cloud::new(CLOUD_SEED)).start()?;
+        return operate(args, &definition, &mut site, scripts);
+    }
+    let edge = Embedded::start(&args.site, CLOUD_SEED)?;
+    let kept = edge.folder().load_kept()?;
+    let logs = Some(args.site.join("logs"));
+    let options = live::Options { logs, kept, ..live::Options::default() };
+    let mut site = live::Site::start(&definition, smsexec::roster(), Arc::new(edge), options)?;
+    let status = operate(args, &definition, &mut site, scripts);
+    site.shut_down()?;
+    status
+}
+
+/// The site of the folder's site.toml, or the default one; else every problem of the file.
+fn definition(folder: &Path) -> Result<SiteDefinition, String> {
+    let path = folder.join("site.toml");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(SiteDefinition::default());
+        }
+        Err(error) => return Err(format!("{}: {error}\n", path.display())),
+    };
+    SiteDefinition::from_toml(&text).map_err(|problems| {
+        problems
+            .iter()
+            .map(|problem| format!("{}:{}: {}\n", path.display(), problem.line, problem.text))
+            .collect()
+    })
+}
+
+type Scripts = Vec<(String, Box<dyn BufRead>)>;
+
+fn open_scripts(args: &Args) -> Result<Scripts, Box<dyn Error>> {
+    let Some(Task::Run { files }) = &args.command else { return Ok(Vec::new()) };
+    let mut scripts: Scripts = Vec::new();
+    for path in files {
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|error| format!("{name}: {error}"))?;
+        scripts.push((name, Box::new(BufReader::new(file))));
+    }
+    Ok(scripts)
+}
+
+/// Puts the site under an operator's hand: lines from the command line, scripts, a terminal, or
+/// a pipe.
+fn operate(
+    args: &Args,
+    definition: &SiteDefinition,
+    site: &mut dyn HostControl,
+    mut scripts: Scripts,
+) -> Result<ExitStatus, Box<dyn Error>> {
+    let status_text = |id| status::catalogue::find(id).map(|_| status::explain(id));
+    let options =
+        Options { json: args.json, status_text: Some(Box::new(status_text)), ..Options::default() };
+    let mut console = Console::new(site, options);
+    if !args.execute.is_empty() {
+        let lines = args.execute.join("\n");
+        scripts.insert(0, ("command line".into(), Box::new(io::Cursor::new(lines))));
+    } else if scripts.is_empty() {
+        if io::stdin().is_terminal() {
+            let history = (!args.sim).then(|| args.site.join("history.txt"));
+            let terminal = Terminal { site_code: definition.code.clone(), history };
+            return Ok(terminal.run(&mut console)?);
+        }
+        scripts.push(("stdin".into(), Box::new(BufReader::new(io::stdin()))));
+    }
+    let mut worst = ExitStatus::DONE;
+    for (name, lines) in scripts {
+        let script = Script { name, echo: args.echo, keep_going: args.keep_going };
+        let (out, problems) = (&mut io::stdout(), &mut io::stderr());
+        let status = script.run(&mut console, lines, out, problems)?;
+        worst = worst.worst(status);
+        if status != ExitStatus::DONE && !args.keep_going {
+            break;
+        }
+    }
+    io::stdout().flush()?;
+    Ok(worst)
+}

@@ -104,6 +104,8 @@ pub enum CloudCommand {
     },
     /// Misbehave from now on, until [`CloudFault::None`].
     Fault(CloudFault),
+    /// Count connections, requests and uploads from zero.
+    ResetCounts,
 }
 
 /// How the embedded cloud misbehaves.
@@ -139,7 +141,7 @@ impl fmt::Display for CloudFault {
         match self {
             CloudFault::None => f.write_str("none"),
             CloudFault::Down => f.write_str("down"),
-            CloudFault::Slow(by) => write!(f, "slow {}", crate::settings::duration_text(*by)),
+            CloudFault::Slow(by) => write!(f, "slow {}", crate::time::duration_text(*by)),
             CloudFault::Cut => f.write_str("cut"),
             CloudFault::Status(status) => write!(f, "status {status}"),
             CloudFault::BadSignature => f.write_str("bad-signature"),
@@ -157,11 +159,11 @@ impl fmt::Display for CloudFault {
 pub struct CloudView {
     /// Where it listens; empty in simulation, where nothing listens.
     pub address: String,
-    /// Connections taken since it was made.
+    /// Connections taken since it was made or its counts were reset.
     pub connections: u64,
-    /// Requests answered since it was made.
+    /// Requests answered since it was made or its counts were reset.
     pub requests: u64,
-    /// Usage data uploads received since it was made.
+    /// Usage data uploads received since it was made or its counts were reset.
     pub uploads: u64,
     /// How it misbehaves now.
     pub fault: CloudFault,

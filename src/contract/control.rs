@@ -267,6 +267,25 @@ pub trait HostControl {
     /// The site did not come to rest; the refusal says who is busy.
     fn advance(&mut self, by: Duration) -> Result<ClockView, Refusal>;
 
+    /// Lets time pass, and nothing else: real time live, virtual time in simulation. What waits
+    /// for a state that no operation leads to waits with this; the site's clock is not moved on.
+    ///
+    /// A host whose clock is virtual need not bother; one on real time has to give its own.
+    ///
+    /// # Errors
+    /// Those of [`HostControl::advance`]; 1052 if the host runs on real time and cannot wait.
+    fn pass(&mut self, time: Duration) -> Result<ClockView, Refusal> {
+        match self.ask(Ask::Clock)? {
+            Told::Clock(clock) if clock.is_virtual => self.advance(time),
+            _ => Err(Refusal::new(
+                Code::INVALID_CONTROL,
+                "clock",
+                "this host runs on real time and cannot be waited for",
+                "",
+            )),
+        }
+    }
+
     /// The status of one component.
     ///
     /// # Errors
@@ -285,6 +304,46 @@ pub trait HostControl {
     fn control(&mut self, component: &str, command: Command) -> Result<Accepted, Refusal> {
         let ask = Ask::Control { component: component.to_owned(), command };
         self.ask_and_wait(ask, component)
+    }
+
+    /// Starts a component and waits until it runs.
+    ///
+    /// # Errors
+    /// As [`HostControl::control`]: 1056 if it is not Stopped.
+    fn start(&mut self, component: &str) -> Result<Accepted, Refusal> {
+        self.control(component, Command::Start)
+    }
+
+    /// Stops a component and waits until it is Stopped.
+    ///
+    /// # Errors
+    /// As [`HostControl::control`]: 1062 if it is Stopped.
+    fn stop(&mut self, component: &str) -> Result<Accepted, Refusal> {
+        self.control(component, Command::Stop)
+    }
+
+    /// Stops and starts a component, or starts a stopped one, and waits until it runs.
+    ///
+    /// # Errors
+    /// As [`HostControl::control`].
+    fn restart(&mut self, component: &str) -> Result<Accepted, Refusal> {
+        self.control(component, Command::Restart)
+    }
+
+    /// Pauses a component and waits until it is Paused.
+    ///
+    /// # Errors
+    /// As [`HostControl::control`]: 1052 if it cannot be paused.
+    fn pause(&mut self, component: &str) -> Result<Accepted, Refusal> {
+        self.control(component, Command::Pause)
+    }
+
+    /// Lets a paused component go on and waits until it runs.
+    ///
+    /// # Errors
+    /// As [`HostControl::control`].
+    fn resume(&mut self, component: &str) -> Result<Accepted, Refusal> {
+        self.control(component, Command::Continue)
     }
 
     /// Commands the executive as a whole and waits, five minutes at most, until it is done.

@@ -133,11 +133,6 @@ impl Lane {
             self.bell.ring();
         }
     }
-
-    /// Wakes the shard's driver for another reason than mail: the clock was moved.
-    pub fn ring(&self) {
-        self.bell.ring();
-    }
 }
 
 impl LaneEnd {

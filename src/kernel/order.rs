@@ -44,6 +44,8 @@ pub enum Order {
     Changed(ComponentId, Generation, Arc<Settings>),
     /// End a life at once, and tell that it ended so.
     Kill(ComponentId, Generation, Exit),
+    /// The clock was moved: look at the timers.
+    Wake,
 }
 
 /// News of a life, from its shard to the executive.

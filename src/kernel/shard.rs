@@ -397,6 +397,8 @@ impl Shard {
                     self.end(id.slot(), exit, 0, out);
                 }
             }
+            // Timers are looked at in every turn.
+            Order::Wake => {}
         }
     }
 
@@ -707,6 +709,17 @@ impl Shard {
             lane.send(parcel);
         }
         // To nobody, such as the sender of a message from outside: there is no one to tell.
+    }
+}
+
+/// A host that goes away takes its components along, and their drops are component code too.
+impl Drop for Shard {
+    fn drop(&mut self) {
+        let _code = ComponentCode::enter();
+        for slot in &mut self.slots {
+            let life = slot.life.take();
+            let _ = guarded(|| drop(life));
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use contract::Descriptor;
 use contract::lifecycle::{Backoff, Budget, Exit, Restart};
 use contract::time::Moment;
 
@@ -40,10 +41,9 @@ impl Crashes {
         exit: &Exit,
         ran: Duration,
         charged: bool,
-        restart: Restart,
-        budget: &Budget,
-        backoff: &Backoff,
+        descriptor: &Descriptor,
     ) -> Verdict {
+        let Descriptor { restart, budget, backoff, .. } = descriptor;
         let restarts = match restart {
             Restart::Permanent => !matches!(exit, Exit::Ignore(_)),
             Restart::Transient => exit.is_abnormal(),
@@ -101,15 +101,8 @@ mod tests {
     }
 
     fn crash_at(crashes: &mut Crashes, millis: u64, ran: Duration) -> Verdict {
-        crashes.after(
-            Moment(millis * MILLI),
-            &panic(),
-            ran,
-            true,
-            Restart::Permanent,
-            &Budget::default(),
-            &Backoff::default(),
-        )
+        let probe = Descriptor::new("a probe", "probe.log");
+        crashes.after(Moment(millis * MILLI), &panic(), ran, true, &probe)
     }
 
     /// Case S01's first half: the delays double from half a second.
@@ -168,15 +161,9 @@ mod tests {
             (Restart::Temporary, false, false),
         ] {
             for (exit, restarts) in [(Exit::Normal, after_normal), (error.clone(), after_error)] {
-                let verdict = Crashes::default().after(
-                    Moment::ZERO,
-                    &exit,
-                    Duration::ZERO,
-                    true,
-                    restart,
-                    &Budget::default(),
-                    &Backoff::default(),
-                );
+                let probe = Descriptor { restart, ..Descriptor::new("a probe", "probe.log") };
+                let mut crashes = Crashes::default();
+                let verdict = crashes.after(Moment::ZERO, &exit, Duration::ZERO, true, &probe);
                 let restarted = matches!(verdict, Verdict::RestartAfter(_));
                 assert_eq!(restarted, restarts, "{restart:?} after {exit:?}");
             }

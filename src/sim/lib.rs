@@ -1,1 +1,41 @@
-//! Drives a host in virtual time, from a seed: the test harness.
+//! A site in virtual time: the test harness.
+//!
+//! Everything runs on the caller's thread. Time stands still while anything is under way and
+//! moves only when it is asked to; which shard takes the next turn is drawn from the seed. The
+//! same seed gives the same trace, byte for byte.
+//!
+//! ```
+//! use contract::{Component, Context, Descriptor, Fault, Registration, Start, Started, State};
+//! use contract::control::HostControl;
+//! use smsexec_sim::Site;
+//! use std::time::Duration;
+//!
+//! /// Logs a line every hour.
+//! struct Hourly;
+//! impl Component for Hourly {
+//!     fn start(&mut self, _: &Start<'_>, cx: &mut Context<'_>) -> Result<Started, Fault> {
+//!         cx.after(Duration::from_secs(3600), "hour");
+//!         Ok(Started::Running)
+//!     }
+//!     fn timer(&mut self, key: &'static str, cx: &mut Context<'_>) -> Result<(), Fault> {
+//!         cx.log("another hour");
+//!         cx.after(Duration::from_secs(3600), key);
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let hourly = Registration::new("HOURLY", Descriptor::new("counts hours", "hourly.log"), || Hourly);
+//! let mut site = Site::primary("PS1").component(hourly).start()?;
+//! assert_eq!(site.query("HOURLY")?.state, State::Running);
+//! site.advance(Duration::from_secs(24 * 3600))?;
+//! assert_eq!(site.log("hourly.log")?.len(), 1 + 24, "500 at the start, then the hours");
+//! # Ok::<(), contract::control::Refusal>(())
+//! ```
+
+mod builder;
+mod outside;
+mod run;
+
+pub use builder::SiteBuilder;
+pub use outside::SimOutside;
+pub use run::Site;

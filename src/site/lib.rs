@@ -1,1 +1,10 @@
-//! The site as it is defined: site file, distribution points, settings table.
+//! The site as it is defined: the definition, the file it is read from, and the table of
+//! settings that an operator can store.
+
+pub mod definition;
+pub mod file;
+pub mod settings;
+mod write;
+
+pub use definition::{SiteDefinition, SiteType};
+pub use file::Problem;

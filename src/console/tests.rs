@@ -1,0 +1,335 @@
+//! Golden transcripts, one per verb; lines nobody thought of; and the corners between verbs.
+//!
+//! A transcript in `golden/` is what an operator would see: `PS1> ` before each line, what went
+//! to standard error behind `! `, and the status where it is not 0. Set `SMSEXEC_BLESS` to write
+//! them anew, then read the difference.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use contract::control::Told;
+use proptest::prelude::*;
+
+use crate::console::{Console, Options, Reply};
+use crate::exit::ExitStatus;
+use crate::fake::FakeHost;
+use crate::verb_list_markdown;
+use crate::verbs::VERBS;
+
+const PROMPT: &str = "PS1> ";
+
+fn golden(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{name}.txt"))
+}
+
+fn options() -> Options {
+    let known = |id| (id == 11412).then(|| "An endpoint is out of reach.".to_owned());
+    Options { status_text: Some(Box::new(known)), ..Options::default() }
+}
+
+fn shown(reply: &Reply) -> String {
+    let mut text = reply.text.clone();
+    for problem in reply.problems.lines() {
+        text += &format!("! {problem}\n");
+    }
+    if reply.status != ExitStatus::DONE {
+        text += &format!("[{}]\n", reply.status);
+    }
+    if reply.quit {
+        text += "[left]\n";
+    }
+    text
+}
+
+/// Types the lines of a transcript into a host of its own and tells what comes of it. The host
+/// is the good one, or the one in trouble after a line `# trouble`.
+fn replay(transcript: &str) -> String {
+    let mut text = String::new();
+    let mut host = FakeHost::site();
+    let mut console = Console::new(&mut host, options());
+    let mut troubled = FakeHost::trouble();
+    for line in transcript.lines() {
+        if line == "# trouble" {
+            console = Console::new(&mut troubled, options());
+            break;
+        }
+        text += &answered(&mut console, line);
+    }
+    if let Some((_, rest)) = transcript.split_once("# trouble\n") {
+        text += "# trouble\n";
+        for line in rest.lines() {
+            text += &answered(&mut console, line);
+        }
+    }
+    text
+}
+
+fn answered(console: &mut Console<'_>, line: &str) -> String {
+    match line.strip_prefix(PROMPT) {
+        Some(typed) => format!("{line}\n{}", shown(&console.exec(typed))),
+        None => String::new(),
+    }
+}
+
+#[test]
+fn every_verb_has_a_transcript_and_keeps_to_it() {
+    let bless = std::env::var_os("SMSEXEC_BLESS").is_some();
+    for name in VERBS.iter().map(|verb| verb.name).chain(["typing"]) {
+        let path = golden(name);
+        let wanted = std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("verb {name} has no transcript {path:?}: {error}"));
+        let is_of_verb = wanted.contains(&format!("{PROMPT}{name}")) || name == "typing";
+        assert!(is_of_verb, "{path:?} never types {name}");
+        let got = replay(&wanted);
+        if bless {
+            std::fs::write(&path, &got).unwrap();
+        }
+        assert!(bless || got == wanted, "{path:?} says\n{wanted}\nand the console\n{got}");
+    }
+}
+
+#[test]
+fn no_transcript_is_of_a_verb_that_is_gone() {
+    let names: BTreeSet<&str> = VERBS.iter().map(|verb| verb.name).chain(["typing"]).collect();
+    for entry in std::fs::read_dir(golden("x").parent().unwrap()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(names.contains(name), "{path:?} is of no verb");
+    }
+}
+
+#[test]
+fn the_table_of_verbs_is_sorted_and_every_entry_complete() {
+    assert!(VERBS.is_sorted_by(|a, b| a.name < b.name));
+    let mut names = BTreeSet::new();
+    for verb in VERBS {
+        verb.command().debug_assert();
+        assert!(verb.names().all(|name| names.insert(name)), "{} is there twice", verb.name);
+        assert!(!verb.about.is_empty() && !verb.about.ends_with('.'), "{}", verb.name);
+        assert!(!verb.examples.is_empty(), "{} has no example", verb.name);
+    }
+}
+
+#[test]
+fn every_example_can_be_typed() {
+    for verb in VERBS {
+        for (line, _) in verb.examples {
+            assert!(verb.names().any(|name| line.starts_with(name)), "{line}");
+            let words = shlex::split(line).unwrap();
+            let parsed = verb.command().try_get_matches_from(&words[1..]);
+            assert!(parsed.is_ok(), "{line}: {parsed:?}");
+        }
+    }
+}
+
+#[test]
+fn the_list_for_readme_has_every_verb() {
+    let list = verb_list_markdown();
+    assert_eq!(list.lines().count(), VERBS.len() + 2);
+    assert!(list.contains("| `resume`, `continue` | Let paused components go on |\n"));
+}
+
+#[test]
+fn json_is_one_document_on_standard_output_and_holds_what_the_grid_holds() {
+    for line in [
+        "query",
+        "components",
+        "status",
+        "messages",
+        "logs",
+        "logs smsexec.log",
+        "mode",
+        "mode offline",
+        "settings",
+        "cloud",
+        "advance 1h",
+        "exec query",
+        "stop all nobody",
+        "restart all",
+        "explain 1062",
+        "wait all Running",
+        "backup",
+    ] {
+        let typed = format!("{line} --json");
+        let on_verb = Console::new(&mut FakeHost::site(), options()).exec(&typed);
+        let everywhere = Options { json: true, ..options() };
+        let global = Console::new(&mut FakeHost::site(), everywhere).exec(line);
+        assert_eq!(on_verb, global, "{line}");
+        let value: serde_json::Value = serde_json::from_str(&on_verb.text)
+            .unwrap_or_else(|error| panic!("{line}: {error}: {}", on_verb.text));
+        assert!(!value.is_null(), "{line}");
+    }
+    let reply = Console::new(&mut FakeHost::trouble(), options()).exec("query --json");
+    let rows: serde_json::Value = serde_json::from_str(&reply.text).unwrap();
+    assert_eq!(rows[0]["scm_state"], 3);
+    assert_eq!(rows[0]["inbox"], 1234);
+    assert_eq!(rows[1]["last_exit"], "panicked at a.rs:7: no\nmanifest\u{1b}[2J");
+    assert_eq!(rows[2]["since"], "2026-11-20T00:00:00Z");
+}
+
+#[test]
+fn a_narrow_terminal_gets_a_narrow_table() {
+    let options = Options { width: Some(80), ..options() };
+    let reply = Console::new(&mut FakeHost::trouble(), options).exec("query");
+    assert!(reply.text.lines().all(|line| line.chars().count() <= 80), "{}", reply.text);
+    assert!(!reply.text.contains("SINCE"), "{}", reply.text);
+}
+
+#[test]
+fn a_stop_that_is_interrupted_says_so_and_can_be_waited_for() {
+    let mut host = FakeHost::site();
+    let mut console = Console::new(&mut host, options());
+    console.options.interrupt.raise();
+    let reply = console.exec("stop dmp_downloader");
+    assert_eq!(reply.status, ExitStatus::INTERRUPTED);
+    assert!(reply.problems.contains("wait --op 1"), "{}", reply.problems);
+    assert_eq!(console.exec("wait --op 1").status, ExitStatus::DONE);
+    console.options.interrupt.raise();
+    assert_eq!(console.exec("wait dmp_downloader Running").status, ExitStatus::INTERRUPTED);
+    assert_eq!(console.exec("query dmp_uploader").status, ExitStatus::DONE);
+}
+
+#[test]
+fn a_host_that_answers_beside_the_point_is_told_on_and_survived() {
+    for line in VERBS.iter().flat_map(|verb| verb.examples).map(|(line, _)| line) {
+        for told in [Told::Components(Vec::new()), Told::Messages(Vec::new())] {
+            let mut host = FakeHost::site();
+            host.always = Some(told);
+            Console::new(&mut host, options()).exec(line);
+        }
+    }
+    let mut host = FakeHost::site();
+    host.always = Some(Told::Messages(Vec::new()));
+    let reply = Console::new(&mut host, options()).exec("query");
+    assert_eq!(reply.status, ExitStatus::GENERIC);
+    assert!(reply.problems.contains("another question"), "{}", reply.problems);
+}
+
+#[test]
+fn text_from_the_host_cannot_drive_the_terminal_or_forge_a_row() {
+    let mut host = FakeHost::site();
+    host.rows[0].about = "\u{1b}]0;title\u{7}good\nSMS_FORGED  Automatic".into();
+    let reply = Console::new(&mut host, options()).exec("components");
+    assert_eq!(reply.text.lines().count(), 5, "{}", reply.text);
+    assert!(reply.text.contains("good SMS_FORGED"), "{}", reply.text);
+    // What is typed, or stands in a script, is no better.
+    let reply = Console::new(&mut host, options()).exec("echo \u{1b}[31mred\u{7}");
+    assert_eq!(reply.text, "red\n");
+}
+
+#[test]
+fn a_line_has_an_end() {
+    let mut host = FakeHost::site();
+    let mut console = Console::new(&mut host, options());
+    let longest = format!("echo {}", "x".repeat(crate::LINE_BYTES_MAX - "echo ".len()));
+    assert_eq!(console.exec(&longest).status, ExitStatus::DONE);
+    assert_eq!(console.exec(&(longest + "x")).status, ExitStatus::USAGE);
+    let deep = "expect a ".repeat(5_000) + "echo a";
+    assert_eq!(console.exec(&deep).status, ExitStatus::USAGE);
+}
+
+fn is_clean(text: &str) -> bool {
+    text.chars().all(|c| c == '\n' || c == '\t' || !c.is_control())
+}
+
+fn check(line: &str, options: Options) -> Result<(), TestCaseError> {
+    for mut host in [FakeHost::site(), FakeHost::trouble()] {
+        let reply =
+            Console::new(&mut host, Options { width: options.width, ..self::options() }).exec(line);
+        prop_assert!(is_clean(&reply.text) && is_clean(&reply.problems), "{reply:?}");
+        prop_assert!(reply.text.is_empty() || reply.text.ends_with('\n'), "{reply:?}");
+        let known = ExitStatus::KNOWN.iter().any(|(status, _)| *status == reply.status);
+        prop_assert!(known, "{reply:?}");
+        let told = reply.status.lets_a_script_go_on() || !reply.problems.is_empty();
+        prop_assert!(told, "status {} and not a word on it: {line:?}", reply.status);
+    }
+    Ok(())
+}
+
+fn word() -> impl Strategy<Value = String> {
+    let names: Vec<String> = VERBS
+        .iter()
+        .flat_map(|verb| verb.names())
+        .chain([
+            "all",
+            "SMS_*",
+            "state=Running",
+            "state=",
+            "dmp_downloader",
+            "nobody",
+            "Running",
+            "4",
+            "1062",
+            "130",
+            "online",
+            "offline",
+            "mode",
+            "--json",
+            "--strict",
+            "--no-wait",
+            "--within",
+            "5s",
+            "--last",
+            "0",
+            "--op",
+            "--generation",
+            "--not",
+            "--",
+            "-x",
+            "--help",
+            "set",
+            "show",
+            "list",
+            "publish",
+            "fault",
+            "heal",
+            "slow",
+            "status",
+            "503",
+            "2s",
+            "5.00.9140.1000",
+            "--size",
+            "1g",
+            "18446744073709551616",
+            "''",
+            "\"a b\"",
+            "\\",
+            "#",
+        ])
+        .map(str::to_owned)
+        .collect();
+    prop_oneof![8 => proptest::sample::select(names), 1 => ".{0,12}"]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_line_makes_it_panic(line in "\\PC{0,80}", width in proptest::option::of(0_u16..200)) {
+        check(&line, Options { width, ..Options::default() })?;
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
+        check(&String::from_utf8_lossy(&bytes), Options::default())?;
+    }
+
+    #[test]
+    fn no_words_in_any_order_make_it_panic(
+        words in proptest::collection::vec(word(), 1..7),
+        width in proptest::option::of(0_u16..200),
+    ) {
+        check(&words.join(" "), Options { width, ..Options::default() })?;
+    }
+
+    #[test]
+    fn completion_stays_inside_the_line(
+        words in proptest::collection::vec(word(), 0..5),
+        at in 0_usize..60,
+    ) {
+        let line = words.join(" ");
+        let (start, candidates) = crate::Names::of(&mut FakeHost::site()).complete(&line, at);
+        prop_assert!(line.is_char_boundary(start) && start <= line.len());
+        prop_assert!(candidates.iter().all(|candidate| is_clean(&candidate.value)));
+    }
+}

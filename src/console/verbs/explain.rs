@@ -1,0 +1,195 @@
+//! explain: what a number means. Win32 codes are known here; status messages the caller knows.
+
+use clap::{Arg, ArgMatches};
+use contract::Code;
+use serde::Serialize;
+
+use super::{Category, Kind, Verb, text};
+use crate::console::{Console, Reply};
+use crate::exit::ExitStatus;
+use crate::plain::{cell, shorten};
+use crate::render::View;
+
+/// What a code means.
+pub(super) const EXPLAIN: Verb = Verb {
+    name: "explain",
+    aliases: &[],
+    category: Category::Look,
+    about: "Explain a Win32 code or a status message id",
+    details: "",
+    examples: &[
+        ("explain 1062", "why a pause was refused"),
+        ("explain ERROR_SERVICE_DISABLED", "the same by name"),
+        ("explain 11412", "a status message"),
+    ],
+    json: true,
+    args: |parser| {
+        parser.arg(
+            Arg::new("code")
+                .value_name("CODE")
+                .required(true)
+                .help("A number, or the name of a Win32 code"),
+        )
+    },
+    next: |_| Kind::Nothing,
+    run: |console, args| Ok(explain(console, args)),
+};
+
+/// What each code of [`Code::KNOWN`] means here, and what to do about it.
+const MEANINGS: &[(Code, &str, &str)] = &[
+    (Code::OK, "it was done, or accepted", ""),
+    (
+        Code::INVALID_PARAMETER,
+        "a control code, a key or a value is not one that exists",
+        "settings shows keys and values; a component's own control codes are 128 to 255",
+    ),
+    (
+        Code::DEPENDENTS_RUNNING,
+        "other running components depend on it",
+        "stop those first, or stop them all in one line",
+    ),
+    (
+        Code::INVALID_CONTROL,
+        "the component does not accept this control; not every component can be paused",
+        "stop and start it instead",
+    ),
+    (
+        Code::REQUEST_TIMEOUT,
+        "it did not answer in time",
+        "wait goes on waiting; kill ends a component that does not stop",
+    ),
+    (
+        Code::DATABASE_LOCKED,
+        "a hold keeps components down: a backup runs",
+        "wait for the end of the backup; exec query shows holds",
+    ),
+    (
+        Code::ALREADY_RUNNING,
+        "it was to be started, and is not stopped",
+        "nothing to do if it runs; resume it if it is paused",
+    ),
+    (
+        Code::DISABLED,
+        "its startup type is Disabled",
+        "it can be started once its startup type is another",
+    ),
+    (Code::DOES_NOT_EXIST, "nothing has that name", "components lists the components"),
+    (
+        Code::CANNOT_ACCEPT_CONTROL,
+        "it is on its way from one state to another, and takes no control until it is there",
+        "wait for the state, then try again",
+    ),
+    (Code::NOT_ACTIVE, "it is stopped, and a stopped component takes no control", "start it first"),
+    (
+        Code::EXCEPTION,
+        "it panicked; the executive caught that and ended its life",
+        "query shows what it said, and its log has more",
+    ),
+    (
+        Code::SPECIFIC,
+        "it ended with an error code of its own",
+        "query --json shows the error as last_exit",
+    ),
+    (Code::PROCESS_ABORTED, "the thread that carried it was lost", "start it"),
+    (Code::DEPENDENCY_FAIL, "what it depends on is not there", "start that first"),
+    (
+        Code::START_HANG,
+        "its start made no progress in time, and was ended",
+        "its log shows how far it came",
+    ),
+    (Code::EXISTS, "something of that name is there already", "choose another name"),
+    (Code::NEVER_STARTED, "it was never started, so it has no exit code yet", "start it"),
+    (
+        Code::SHUTDOWN_IN_PROGRESS,
+        "the executive is stopping, or is stopped",
+        "exec start starts it",
+    ),
+    (
+        Code::CANCELLED,
+        "a later command took the place of this one",
+        "query shows where that has led",
+    ),
+    (
+        Code::NOT_ENOUGH_QUOTA,
+        "its inbox is full",
+        "query shows how many messages wait; a running component takes them",
+    ),
+];
+
+#[derive(Serialize)]
+struct Explained {
+    code: u32,
+    win32: Option<Win32>,
+    status_message: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Win32 {
+    name: &'static str,
+    meaning: &'static str,
+    way_out: &'static str,
+}
+
+impl View for Explained {
+    fn text(&self, _width: Option<u16>) -> String {
+        let mut text = String::new();
+        if let Some(Win32 { name, meaning, way_out }) = &self.win32 {
+            text += &format!("{} {name}: {meaning}\n", self.code);
+            if !way_out.is_empty() {
+                text += &format!("way out: {way_out}\n");
+            }
+        }
+        if let Some(message) = &self.status_message {
+            text += &(cell(&format!("status message {}: {message}", self.code)) + "\n");
+        }
+        text
+    }
+}
+
+fn explain(console: &mut Console<'_>, args: &ArgMatches) -> Reply {
+    let word = text(args, "code").unwrap_or_default();
+    let Some(code) = number_of(word) else {
+        let problem =
+            format!("explain: \"{}\" is no number and no name of a Win32 code", shorten(word));
+        return Reply::fail(ExitStatus::USAGE, problem);
+    };
+    let explained = Explained {
+        code: code.0,
+        win32: win32(code),
+        status_message: console.options.status_text.as_ref().and_then(|text| text(code.0)),
+    };
+    if explained.win32.is_none() && explained.status_message.is_none() {
+        let problem = format!("explain: {code} is no Win32 code and no status message known here");
+        return Reply::fail(ExitStatus::UNKNOWN_TARGET, problem);
+    }
+    console.show(args, &explained)
+}
+
+fn number_of(word: &str) -> Option<Code> {
+    word.parse().ok().map(Code).or_else(|| {
+        Code::KNOWN
+            .iter()
+            .find(|(_, name)| {
+                name.eq_ignore_ascii_case(word)
+                    || name.trim_start_matches("ERROR_").eq_ignore_ascii_case(word)
+            })
+            .map(|(code, _)| *code)
+    })
+}
+
+fn win32(code: Code) -> Option<Win32> {
+    let (_, meaning, way_out) = MEANINGS.iter().find(|(known, _, _)| *known == code)?;
+    Some(Win32 { name: code.name(), meaning, way_out })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_of_the_contract_is_explained() {
+        let explained: Vec<Code> = MEANINGS.iter().map(|(code, _, _)| *code).collect();
+        let known: Vec<Code> = Code::KNOWN.iter().map(|(code, _)| *code).collect();
+        assert_eq!(explained, known);
+    }
+}

@@ -1,0 +1,218 @@
+//! What an operator asks, and what is told.
+
+use contract::StatusMessage;
+use contract::control::{Ask, ClockView, LogTail, Refusal, ServiceCommand, SettingView, Told};
+use contract::id::ComponentId;
+use contract::lifecycle::{Code, Command};
+use kernel::Clock;
+use status::ids;
+
+use crate::{EXECUTIVE, Host, OWN_LOGS};
+
+impl Host {
+    /// Answers an operator, at once. [`Ask::Cloud`] is the driver's, who has the outside.
+    ///
+    /// # Errors
+    /// The refusal, with its code and the way out.
+    pub fn ask(&mut self, clock: Clock, ask: Ask) -> Result<Told, Refusal> {
+        let told = self.answer(clock, ask);
+        self.settle(clock);
+        told
+    }
+
+    fn answer(&mut self, clock: Clock, ask: Ask) -> Result<Told, Refusal> {
+        match ask {
+            Ask::Query(names) => self.query(clock, &names),
+            Ask::Control { component, command } => {
+                let id = self.find(&component)?;
+                if command == Command::Query {
+                    return Err(wrong(component, "a query is no command", "ask with Query"));
+                }
+                self.executive.command(clock.now, id, command).map(Told::Accepted)
+            }
+            Ask::Service(ServiceCommand::Query) => {
+                Ok(Told::Service(self.executive.service_status()))
+            }
+            Ask::Service(command) => self.executive.service(clock.now, command).map(Told::Accepted),
+            Ask::Backup => {
+                let accepted = self.executive.backup(clock.now)?;
+                self.tell_backup_begun(clock.utc);
+                Ok(Told::Accepted(accepted))
+            }
+            Ask::Set { key, value } => self.set(clock, &key, value),
+            Ask::Settings(key) => self.settings(key),
+            Ask::Messages { component, last } => {
+                if let Some(name) = &component {
+                    self.find_reporter(name)?;
+                }
+                Ok(Told::Messages(self.status.messages(component.as_deref(), last)))
+            }
+            Ask::Summaries => Ok(Told::Summaries(self.status.summaries(clock.utc))),
+            Ask::Logs { log, last } => self.logs(log, last).map(Told::Logs),
+            Ask::Cloud(_) => Err(Refusal::new(
+                Code::INVALID_CONTROL,
+                "cloud",
+                "this host has no embedded cloud",
+                "start it with the embedded defaults",
+            )),
+            Ask::Clock => Ok(Told::Clock(self.clock_view(clock))),
+        }
+    }
+
+    /// What the clock shows at `clock`.
+    pub fn clock_view(&self, clock: Clock) -> ClockView {
+        ClockView { now: clock.now, utc: clock.utc, is_virtual: self.options.is_virtual }
+    }
+
+    fn query(&self, clock: Clock, names: &[String]) -> Result<Told, Refusal> {
+        let ids = if names.is_empty() {
+            let mut ids: Vec<ComponentId> = self.executive.ids().collect();
+            ids.sort_by(|a, b| self.executive.name(*a).cmp(self.executive.name(*b)));
+            ids
+        } else {
+            names.iter().map(|name| self.find(name)).collect::<Result<_, _>>()?
+        };
+        let rows = ids.into_iter().map(|id| self.executive.status(id, clock)).collect();
+        Ok(Told::Components(rows))
+    }
+
+    fn find(&self, name: &str) -> Result<ComponentId, Refusal> {
+        self.board.find(name).ok_or_else(|| self.unknown(name, &[]))
+    }
+
+    /// A component, or one that the host plays itself.
+    fn find_reporter(&self, name: &str) -> Result<(), Refusal> {
+        let own = OWN_LOGS.map(|(own, _)| own);
+        let known = own.iter().any(|own| own.eq_ignore_ascii_case(name));
+        if known || self.board.find(name).is_some() {
+            Ok(())
+        } else {
+            Err(self.unknown(name, &own))
+        }
+    }
+
+    fn unknown(&self, name: &str, more: &[&str]) -> Refusal {
+        let names = self.executive.ids().map(|id| &**self.executive.name(id));
+        let wanted = name.to_ascii_uppercase();
+        let mut near: Vec<(usize, &str)> = names
+            .chain(more.iter().copied())
+            .map(|other| (strsim::damerau_levenshtein(&wanted, other), other))
+            .filter(|(distance, other)| *distance <= 3 || other.contains(&wanted))
+            .collect();
+        near.sort_unstable();
+        let near: Vec<&str> = near.into_iter().take(3).map(|(_, other)| other).collect();
+        let way_out = if near.is_empty() {
+            "the components verb lists the names".to_owned()
+        } else {
+            format!("did you mean {}?", near.join(", "))
+        };
+        Refusal::new(Code::DOES_NOT_EXIST, name, "no component has that name", way_out)
+    }
+
+    /// Stores a setting. A key of the site's table is checked; one that only components
+    /// declare is theirs, and taken as it is.
+    fn set(&mut self, clock: Clock, key: &str, value: String) -> Result<Told, Refusal> {
+        let (key, value) = match site::settings::find(key) {
+            Some(row) if row.fixed => {
+                return Err(wrong(
+                    row.key,
+                    "it is set by the installation of the site",
+                    "change the site file and start again",
+                ));
+            }
+            Some(row) => {
+                let normal = (row.normal)(&value);
+                (row.key.to_owned(), normal.map_err(|problem| wrong(row.key, problem, ""))?)
+            }
+            None if self.is_declared(key) => (key.to_owned(), value),
+            None => return Err(unknown_setting(key)),
+        };
+        let before = self.executive.stored().text(&key).unwrap_or_default().to_owned();
+        if before != value {
+            self.executive.set(&key, value.clone());
+            self.changed.set_text(&key, value.clone());
+            self.unkept = true;
+            self.tell_setting(clock, &key, before, value);
+        }
+        Ok(Told::Setting(self.setting(&key)))
+    }
+
+    fn tell_setting(&mut self, clock: Clock, key: &str, before: String, after: String) {
+        let message = StatusMessage::informational(ids::SETTING_CHANGED);
+        self.report(clock.utc, EXECUTIVE, message.with(key).with(before).with(after));
+        let restart = self.executive.restart_required(key).join(", ");
+        if !restart.is_empty() {
+            let message = StatusMessage::informational(ids::SETTING_PENDING);
+            self.report(clock.utc, EXECUTIVE, message.with(key).with(restart));
+        }
+    }
+
+    fn is_declared(&self, key: &str) -> bool {
+        self.executive.ids().any(|id| {
+            let descriptor = self.executive.descriptor(id);
+            descriptor.start_only.contains(&key) || descriptor.reloads.contains(&key)
+        })
+    }
+
+    fn settings(&self, key: Option<String>) -> Result<Told, Refusal> {
+        let views = match key {
+            None => self.executive.stored().iter().map(|(key, _)| self.setting(key)).collect(),
+            Some(key) => match site::settings::find(&key) {
+                Some(row) => vec![self.setting(row.key)],
+                None if self.executive.stored().text(&key).is_some() || self.is_declared(&key) => {
+                    vec![self.setting(&key)]
+                }
+                None => return Err(unknown_setting(&key)),
+            },
+        };
+        Ok(Told::Settings(views))
+    }
+
+    fn setting(&self, key: &str) -> SettingView {
+        let about = site::settings::find(key).map_or("a component's own setting", |row| row.about);
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let effective = self.executive.effective(key).into_iter();
+        let restart = self.executive.restart_required(key).into_iter();
+        SettingView {
+            key: key.to_owned(),
+            about: about.to_owned(),
+            stored: text(self.executive.stored().text(key)),
+            effective: effective.map(|(name, value)| (name.to_owned(), text(value))).collect(),
+            restart_required: restart.map(str::to_owned).collect(),
+        }
+    }
+
+    fn logs(&self, log: Option<String>, last: usize) -> Result<Vec<LogTail>, Refusal> {
+        let Some(log) = log else { return Ok(self.logs.names()) };
+        let file = match self.find_reporter(&log) {
+            Ok(()) => self.log_of(&log.to_ascii_uppercase()).file().to_owned(),
+            Err(_) => log.clone(),
+        };
+        match self.logs.tail(&file, last) {
+            Some(tail) => Ok(vec![tail]),
+            None => {
+                let names: Vec<String> = self.logs.names().into_iter().map(|t| t.file).collect();
+                let way_out = format!("there are {}", names.join(", "));
+                Err(Refusal::new(Code::DOES_NOT_EXIST, log, "no log has that name", way_out))
+            }
+        }
+    }
+}
+
+fn wrong(
+    subject: impl Into<String>,
+    reason: impl Into<String>,
+    way_out: impl Into<String>,
+) -> Refusal {
+    Refusal::new(Code::INVALID_PARAMETER, subject, reason, way_out)
+}
+
+fn unknown_setting(key: &str) -> Refusal {
+    let near = site::settings::nearest(key).join(", ");
+    let way_out = if near.is_empty() {
+        "the settings verb lists the keys".to_owned()
+    } else {
+        format!("did you mean {near}?")
+    };
+    wrong(key, "no setting has that key", way_out)
+}

@@ -1,0 +1,234 @@
+//! The executive as an actix actor: everything that is asked of the host goes through here,
+//! and nothing in here ever waits for a component.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use actix::prelude::*;
+use contract::control::{Ask, Outcome, Refusal, ServiceCommand, Told};
+use contract::id::OpId;
+use contract::outside::Outside;
+use contract::time::Moment;
+use host::{Doing, Host};
+use kernel::{Clock, Lane, Output};
+
+use crate::activity::{Activity, UnderWay};
+use crate::alarm::Alarm;
+use crate::clock::SiteClock;
+use crate::logs;
+
+/// How many outcomes are remembered for those who ask late.
+const OUTCOMES_MAX: usize = 10_000;
+
+/// The actor.
+pub(crate) struct ExecutiveActor {
+    pub(crate) host: Host,
+    pub(crate) lanes: Arc<[Lane]>,
+    pub(crate) clock: SiteClock,
+    pub(crate) outside: Arc<dyn Outside>,
+    pub(crate) activity: Arc<Activity>,
+    /// Where this host's log records go. Each host has its own: there is no global log.
+    pub(crate) log: tracing::Dispatch,
+    pub(crate) outcomes: BTreeMap<OpId, Outcome>,
+    pub(crate) waiting: HashMap<OpId, Vec<Sender<Outcome>>>,
+    pub(crate) alarm: Alarm,
+    pub(crate) doings: Vec<Doing>,
+}
+
+impl Actor for ExecutiveActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        // Whoever builds a host checks its definition first, so a refusal here is a bug.
+        let accepted = self.host.service(self.clock.read(), ServiceCommand::Start);
+        debug_assert!(accepted.is_ok(), "a new host starts: {accepted:?}");
+        self.do_doings(ctx);
+    }
+}
+
+/// What a shard has put out.
+pub(crate) struct News {
+    /// What the shard's clock said: a start that took place then is told as of then.
+    pub(crate) clock: Clock,
+    pub(crate) outputs: Vec<Output>,
+    pub(crate) under_way: UnderWay,
+}
+
+impl Message for News {
+    type Result = ();
+}
+
+impl Handler<News> for ExecutiveActor {
+    type Result = ();
+
+    fn handle(&mut self, news: News, ctx: &mut Self::Context) {
+        for output in news.outputs {
+            let errand = self.host.hear(news.clock, output);
+            debug_assert!(errand.is_none(), "shards run their own errands");
+        }
+        self.do_doings(ctx);
+        drop(news.under_way);
+    }
+}
+
+/// An operator asks.
+pub(crate) struct Asked {
+    pub(crate) ask: Ask,
+    pub(crate) reply: Sender<Result<Told, Refusal>>,
+}
+
+impl Message for Asked {
+    type Result = ();
+}
+
+impl Handler<Asked> for ExecutiveActor {
+    type Result = ();
+
+    fn handle(&mut self, asked: Asked, ctx: &mut Self::Context) {
+        let told = self.host.ask(self.clock.read(), asked.ask);
+        // What was asked for is kept before it is acknowledged.
+        self.do_doings(ctx);
+        let _ = asked.reply.send(told);
+    }
+}
+
+/// An operator waits for an operation.
+pub(crate) struct Waits {
+    pub(crate) operation: OpId,
+    pub(crate) reply: Sender<Outcome>,
+}
+
+impl Message for Waits {
+    type Result = ();
+}
+
+impl Handler<Waits> for ExecutiveActor {
+    type Result = ();
+
+    fn handle(&mut self, waits: Waits, _: &mut Self::Context) {
+        match self.outcomes.get(&waits.operation) {
+            Some(outcome) => drop(waits.reply.send(outcome.clone())),
+            None => self.waiting.entry(waits.operation).or_default().push(waits.reply),
+        }
+    }
+}
+
+/// The clock was moved, or is about to be: do what is due, and tell when something next is.
+pub(crate) struct LookAtClock {
+    pub(crate) reply: Sender<Option<Moment>>,
+}
+
+impl Message for LookAtClock {
+    type Result = ();
+}
+
+impl Handler<LookAtClock> for ExecutiveActor {
+    type Result = ();
+
+    fn handle(&mut self, look: LookAtClock, ctx: &mut Self::Context) {
+        self.fire_due(ctx);
+        let _ = look.reply.send(self.host.next_due());
+    }
+}
+
+/// The backup's copy was made, or could not be.
+struct Copied {
+    result: Result<String, String>,
+    under_way: UnderWay,
+}
+
+impl Message for Copied {
+    type Result = ();
+}
+
+impl Handler<Copied> for ExecutiveActor {
+    type Result = ();
+
+    fn handle(&mut self, copied: Copied, ctx: &mut Self::Context) {
+        self.host.backup_done(self.clock.read(), copied.result);
+        self.do_doings(ctx);
+        drop(copied.under_way);
+    }
+}
+
+/// The host's thread is to end.
+pub(crate) struct Leave;
+
+impl Message for Leave {
+    type Result = ();
+}
+
+impl Handler<Leave> for ExecutiveActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Leave, _: &mut Self::Context) {
+        System::current().stop();
+    }
+}
+
+impl ExecutiveActor {
+    fn fire_due(&mut self, ctx: &mut Context<Self>) {
+        self.host.fire_due(self.clock.read());
+        self.do_doings(ctx);
+    }
+
+    fn do_doings(&mut self, ctx: &mut Context<Self>) {
+        let mut doings = std::mem::take(&mut self.doings);
+        self.host.take_doings(&mut doings);
+        for doing in doings.drain(..) {
+            match doing {
+                Doing::Order(shard, order) => self.lanes[usize::from(shard)].order(order),
+                Doing::Log(line) => {
+                    tracing::dispatcher::with_default(&self.log, || logs::emit(&line));
+                }
+                Doing::Resolved(outcome) => self.resolve(outcome),
+                Doing::Keep(kept) => {
+                    if let Err(failure) = self.outside.keep(&kept) {
+                        let clock = self.clock.read();
+                        self.host
+                            .note_problem(clock, format!("could not keep the settings: {failure}"));
+                    }
+                }
+                Doing::Snapshot => self.copy_site(ctx),
+                // The place for whoever watches; `wait` is all there is so far.
+                Doing::Changed(_) => {}
+            }
+        }
+        self.doings = doings;
+        self.set_alarm(ctx);
+    }
+
+    fn resolve(&mut self, outcome: Outcome) {
+        for reply in self.waiting.remove(&outcome.operation).unwrap_or_default() {
+            let _ = reply.send(outcome.clone());
+        }
+        if self.outcomes.len() == OUTCOMES_MAX {
+            self.outcomes.pop_first();
+        }
+        self.outcomes.insert(outcome.operation, outcome);
+    }
+
+    /// Copies the site on a thread for blocking work: queries are answered meanwhile.
+    fn copy_site(&mut self, ctx: &mut Context<Self>) {
+        let outside = Arc::clone(&self.outside);
+        let under_way = self.activity.begin();
+        let me = ctx.address();
+        actix::spawn(async move {
+            let copy = tokio::task::spawn_blocking(move || outside.snapshot());
+            let result = match copy.await {
+                Ok(result) => result.map_err(|failure| failure.to_string()),
+                Err(panic) => Err(panic.to_string()),
+            };
+            me.do_send(Copied { result, under_way });
+        });
+    }
+
+    fn set_alarm(&mut self, ctx: &mut Context<Self>) {
+        let due = self.host.next_due();
+        self.alarm.set(due, &self.clock, ctx, |actor, ctx| {
+            actor.alarm.rung();
+            actor.fire_due(ctx);
+        });
+    }
+}

@@ -1,0 +1,355 @@
+//! A running host, as its owner holds it.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use ::site::SiteDefinition;
+use actix::prelude::*;
+use contract::Registration;
+use contract::control::{Ask, ClockView, HostControl, Outcome, Refusal, ServiceCommand, Told};
+use contract::id::OpId;
+use contract::lifecycle::Code;
+use contract::outside::{Kept, Outside};
+use contract::time::Moment;
+use host::{Host, HostOptions};
+use kernel::{Board, Lane, Order, Shard, lane};
+
+use crate::activity::Activity;
+use crate::alarm::Alarm;
+use crate::clock::SiteClock;
+use crate::executive::{Asked, ExecutiveActor, Leave, LookAtClock, Waits};
+use crate::logs;
+use crate::shard::{ShardActor, ShardWatch};
+
+/// The executive answers in microseconds; one that has not in this time is gone.
+const ANSWER_MAX: Duration = Duration::from_secs(60);
+/// The site comes to rest within this real time after its clock was moved.
+const REST_MAX: Duration = Duration::from_secs(120);
+/// Components have this long to stop when the host is dropped.
+const STOP_MAX: Duration = Duration::from_secs(60);
+
+/// What a live host needs beside its site and its components.
+pub struct Options {
+    /// Arbiters that carry its components, 1 to 255.
+    pub shards: u8,
+    /// The folder for its component logs; none are written if there is none.
+    pub logs: Option<PathBuf>,
+    /// What an earlier process kept.
+    pub kept: Kept,
+}
+
+impl Default for Options {
+    /// Two shards, no log files, nothing kept.
+    fn default() -> Self {
+        Options { shards: 2, logs: None, kept: Kept::default() }
+    }
+}
+
+/// A host that runs in real time. Operated through [`HostControl`], from any thread.
+///
+/// Dropping it stops SMS_EXECUTIVE and waits for it, a minute at most.
+pub struct Site {
+    executive: Addr<ExecutiveActor>,
+    lanes: Arc<[Lane]>,
+    watches: Vec<Arc<ShardWatch>>,
+    board: Arc<Board>,
+    clock: SiteClock,
+    outside: Arc<dyn Outside>,
+    activity: Arc<Activity>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Site {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Site").field("clock", &self.clock.read()).finish_non_exhaustive()
+    }
+}
+
+impl Site {
+    /// Starts the service of `site` with these components, and waits until it runs.
+    ///
+    /// # Errors
+    /// 1073 if two components bear one name; 1053 if it does not run within a minute; 1054
+    /// if the thread cannot be had.
+    pub fn start(
+        site: &SiteDefinition,
+        components: Vec<Registration>,
+        outside: Arc<dyn Outside>,
+        options: Options,
+    ) -> Result<Site, Refusal> {
+        let clock = SiteClock::start();
+        let host_options = HostOptions {
+            shards: options.shards.max(1),
+            process: std::process::id(),
+            is_virtual: false,
+        };
+        let host = Host::new(site, components, options.kept, host_options, clock.read())?;
+        let log = match &options.logs {
+            Some(folder) => logs::dispatch(folder, logs::MAX_BYTES),
+            None => tracing::Dispatch::none(),
+        };
+        let board = Arc::clone(host.board());
+        let (lanes, ends): (Vec<_>, Vec<_>) = (0..host_options.shards).map(|_| lane()).unzip();
+        let lanes: Arc<[Lane]> = lanes.into();
+        let watches: Vec<_> = ends.into_iter().map(|end| Arc::new(ShardWatch::new(end))).collect();
+        let activity = Arc::new(Activity::default());
+        let executive = ExecutiveActor {
+            host,
+            lanes: Arc::clone(&lanes),
+            clock: clock.clone(),
+            outside: Arc::clone(&outside),
+            activity: Arc::clone(&activity),
+            log,
+            outcomes: BTreeMap::new(),
+            waiting: HashMap::new(),
+            alarm: Alarm::default(),
+            doings: Vec::new(),
+        };
+        let carriers = Carriers {
+            lanes: Arc::clone(&lanes),
+            watches: watches.clone(),
+            board: Arc::clone(&board),
+            clock: clock.clone(),
+            outside: Arc::clone(&outside),
+            activity: Arc::clone(&activity),
+        };
+        let (ready, is_ready) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name(format!("smsexec {}", site.code))
+            .spawn(move || {
+                let system = System::new();
+                let address = system.block_on(async move {
+                    let address = executive.start();
+                    carriers.start(&address);
+                    address
+                });
+                let _ = ready.send(address);
+                // The only way it ends badly is a signal, and then the process is ending too.
+                let _ = system.run();
+            })
+            .map_err(|error| {
+                Refusal::new(NO_THREAD, "SMS_EXECUTIVE", error.to_string(), "close other programs")
+            })?;
+        let executive = is_ready.recv_timeout(ANSWER_MAX).map_err(|_| gone())?;
+        let mut site = Site {
+            executive,
+            lanes,
+            watches,
+            board,
+            clock,
+            outside,
+            activity,
+            thread: Some(thread),
+        };
+        site.wait_until_running()?;
+        Ok(site)
+    }
+
+    /// Status cells and names: what can be read without asking anybody.
+    pub fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    /// The lane of each shard: the way to send messages in from outside.
+    pub fn lanes(&self) -> &[Lane] {
+        &self.lanes
+    }
+
+    /// The site's clock.
+    pub fn clock(&self) -> &SiteClock {
+        &self.clock
+    }
+
+    /// Stops SMS_EXECUTIVE and ends the host's thread.
+    ///
+    /// # Errors
+    /// The refusal, or how the stop failed; the thread is ended all the same.
+    pub fn shut_down(mut self) -> Result<(), Refusal> {
+        self.stop_service()
+    }
+
+    fn stop_service(&mut self) -> Result<(), Refusal> {
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        let stopped = match self.ask(Ask::Service(ServiceCommand::Stop)) {
+            Ok(Told::Accepted(accepted)) => accepted.operation.map_or(Ok(()), |operation| {
+                let outcome = self.wait(operation, STOP_MAX);
+                if outcome.code == Code::OK {
+                    Ok(())
+                } else {
+                    Err(Refusal::new(outcome.code, "SMS_EXECUTIVE", outcome.text, ""))
+                }
+            }),
+            // It was stopped before.
+            Err(refusal) if refusal.code == Code::NOT_ACTIVE => Ok(()),
+            Err(refusal) => Err(refusal),
+            Ok(told) => unreachable!("a command is accepted or refused, told {told:?}"),
+        };
+        self.executive.do_send(Leave);
+        let _ = thread.join();
+        stopped
+    }
+
+    fn wait_until_running(&mut self) -> Result<(), Refusal> {
+        if self.come_to_start() {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            Code::REQUEST_TIMEOUT,
+            "SMS_EXECUTIVE",
+            "its components did not start within a minute",
+            "query shows which",
+        ))
+    }
+
+    /// Waits until no component is on its way up any more.
+    fn come_to_start(&mut self) -> bool {
+        let deadline = Instant::now() + ANSWER_MAX;
+        while Instant::now() < deadline {
+            match self.ask(Ask::Service(ServiceCommand::Query)) {
+                Ok(Told::Service(status)) if status.state.is_settled() => return true,
+                Ok(_) => std::thread::yield_now(),
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    /// Lets everything happen that is due, and waits for the end of it.
+    fn come_to_rest(&mut self) -> Result<Option<Moment>, Refusal> {
+        let due = self.look_at_clock()?;
+        for lane in self.lanes.iter() {
+            lane.order(Order::Wake);
+        }
+        let watches = &self.watches;
+        let quiet = || watches.iter().all(|watch| watch.end.is_empty());
+        if !self.activity.wait_for_rest(REST_MAX, quiet) {
+            return Err(Refusal::new(
+                Code::REQUEST_TIMEOUT,
+                "advance",
+                format!(
+                    "the site did not come to rest; {} things are under way",
+                    self.activity.count()
+                ),
+                "query and logs show what it is busy with",
+            ));
+        }
+        // What the executive had due may have been overtaken by what happened since.
+        let due = self.look_at_clock()?.or(due);
+        let shards = self.watches.iter().filter_map(|watch| watch.next_due());
+        Ok(shards.chain(due).min())
+    }
+
+    fn clock_view(&mut self) -> Result<ClockView, Refusal> {
+        match self.ask(Ask::Clock)? {
+            Told::Clock(view) => Ok(view),
+            told => unreachable!("the clock was asked for, told {told:?}"),
+        }
+    }
+
+    fn look_at_clock(&self) -> Result<Option<Moment>, Refusal> {
+        let (reply, told) = mpsc::channel();
+        self.executive.do_send(LookAtClock { reply });
+        told.recv_timeout(ANSWER_MAX).map_err(|_| gone())
+    }
+}
+
+/// What the shards' actors are made of.
+struct Carriers {
+    lanes: Arc<[Lane]>,
+    watches: Vec<Arc<ShardWatch>>,
+    board: Arc<Board>,
+    clock: SiteClock,
+    outside: Arc<dyn Outside>,
+    activity: Arc<Activity>,
+}
+
+impl Carriers {
+    /// Gives each shard an arbiter.
+    fn start(self, executive: &Addr<ExecutiveActor>) {
+        for (number, watch) in (0..).zip(&self.watches) {
+            let end = watch.end.clone();
+            let shard = Shard::new(number, end, Arc::clone(&self.lanes), Arc::clone(&self.board));
+            let lane = self.lanes[usize::from(number)].clone();
+            let watch = Arc::clone(watch);
+            let clock = self.clock.clone();
+            let outside = Arc::clone(&self.outside);
+            let activity = Arc::clone(&self.activity);
+            let executive = executive.clone();
+            let arbiter = Arbiter::new();
+            ShardActor::start_in_arbiter(&arbiter.handle(), move |_| ShardActor {
+                shard,
+                lane,
+                watch,
+                clock,
+                executive,
+                outside,
+                activity,
+                again: Rc::new(Cell::new(false)),
+                errands: HashMap::new(),
+                alarm: Alarm::default(),
+                outputs: Vec::new(),
+            });
+        }
+    }
+}
+
+const NO_THREAD: Code = Code(1054);
+
+fn gone() -> Refusal {
+    Refusal::new(Code::PROCESS_ABORTED, "SMS_EXECUTIVE", "the host is gone", "start it again")
+}
+
+impl HostControl for Site {
+    fn ask(&mut self, ask: Ask) -> Result<Told, Refusal> {
+        if let Ask::Cloud(command) = ask {
+            return self.outside.cloud(command).map(Told::Cloud);
+        }
+        let (reply, told) = mpsc::channel();
+        self.executive.do_send(Asked { ask, reply });
+        told.recv_timeout(ANSWER_MAX).map_err(|_| gone())?
+    }
+
+    fn wait(&mut self, operation: OpId, within: Duration) -> Outcome {
+        let (reply, ended) = mpsc::channel();
+        self.executive.do_send(Waits { operation, reply });
+        ended.recv_timeout(within).unwrap_or_else(|error| match error {
+            RecvTimeoutError::Timeout => Outcome {
+                operation,
+                code: Code::REQUEST_TIMEOUT,
+                text: format!("not done within {within:?}"),
+            },
+            RecvTimeoutError::Disconnected => {
+                Outcome { operation, code: Code::PROCESS_ABORTED, text: gone().reason }
+            }
+        })
+    }
+
+    fn pass(&mut self, time: Duration) -> Result<ClockView, Refusal> {
+        std::thread::sleep(time);
+        self.clock_view()
+    }
+
+    /// Goes from one due time to the next, and waits each time until the site has come to rest:
+    /// what a week brings is seven daily checks, live as in simulation.
+    fn advance(&mut self, by: Duration) -> Result<ClockView, Refusal> {
+        let until = self.clock.read().now + by;
+        while let Some(due) = self.come_to_rest()?.filter(|due| *due <= until) {
+            self.clock.move_to(due);
+        }
+        self.clock.move_to(until);
+        self.come_to_rest()?;
+        self.clock_view()
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = self.stop_service();
+    }
+}

@@ -1,0 +1,211 @@
+//! A live site with components of a test's own, on real time.
+#![allow(missing_docs, reason = "a test's name says it")]
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use contract::cloud::{CloudCommand, CloudView};
+use contract::control::{HostControl, Refusal};
+use contract::lifecycle::{Code, Exit, State};
+use contract::outside::{Kept, Outside, Pending};
+use contract::{
+    Answer, Command, Component, Context, Descriptor, Failure, Fault, Message, Registration,
+    Request, Start, Started, Ticket,
+};
+use site::SiteDefinition;
+use smsexec_live::{Options, Site};
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// An outside that never answers, and tells when it is no longer asked to.
+struct Silent(std::sync::Mutex<Sender<&'static str>>);
+
+struct Asked(Sender<&'static str>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        let _ = self.0.send("abandoned");
+    }
+}
+
+impl Outside for Silent {
+    fn perform(&self, _: Request) -> Pending {
+        let asked = Asked(self.0.lock().unwrap().clone());
+        let _ = asked.0.send("asked");
+        Box::pin(async move {
+            let _asked = asked;
+            std::future::pending::<Answer>().await
+        })
+    }
+
+    fn cloud(&self, _: CloudCommand) -> Result<CloudView, Refusal> {
+        Ok(CloudView::default())
+    }
+
+    fn keep(&self, _: &Kept) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Result<String, Failure> {
+        Ok("nowhere".into())
+    }
+}
+
+/// Tells a test what happens to it.
+struct Teller(Sender<String>);
+
+impl Component for Teller {
+    fn start(&mut self, _: &Start<'_>, cx: &mut Context<'_>) -> Result<Started, Fault> {
+        let _ = self.0.send(format!("start {}", cx.generation()));
+        cx.after(Duration::from_secs(3600), "hour");
+        Ok(Started::Running)
+    }
+
+    fn message(&mut self, message: &Message, cx: &mut Context<'_>) -> Result<(), Fault> {
+        let number = message.word().unwrap_or_default();
+        let _ = self.0.send(format!("message {number}"));
+        match number {
+            7 => panic!("seven"),
+            8 => {
+                cx.request(Request::Probe {
+                    url: "https://nowhere.example".into(),
+                    time_out: LONG,
+                });
+            }
+            9 => cx.after(Duration::from_millis(20), "soon"),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn timer(&mut self, key: &'static str, cx: &mut Context<'_>) -> Result<(), Fault> {
+        let _ = self.0.send(format!("timer {key}"));
+        if key == "hour" {
+            cx.after(Duration::from_secs(3600), "hour");
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, _: Ticket, _: Answer, _: &mut Context<'_>) -> Result<(), Fault> {
+        let _ = self.0.send("answer".into());
+        Ok(())
+    }
+}
+
+struct Bench {
+    site: Site,
+    told: Receiver<String>,
+    outside: Receiver<&'static str>,
+}
+
+fn bench() -> Bench {
+    let (tell, told) = channel();
+    let (ask, outside) = channel();
+    let tell = std::sync::Mutex::new(tell);
+    let make = move || Teller(tell.lock().unwrap().clone());
+    let teller = Registration::new("TELLER", Descriptor::new("tells", "teller.log"), make);
+    let silent = Arc::new(Silent(std::sync::Mutex::new(ask)));
+    let definition = SiteDefinition::primary("PS1");
+    let site = Site::start(&definition, vec![teller], silent, Options::default()).unwrap();
+    Bench { site, told, outside }
+}
+
+impl Bench {
+    fn send(&self, number: u64) {
+        let id = self.site.board().find("TELLER").unwrap();
+        self.site.lanes()[usize::from(id.shard())].tell(id, Message::Word(number));
+    }
+
+    #[track_caller]
+    fn expect(&self, what: &str) {
+        assert_eq!(self.told.recv_timeout(LONG).as_deref(), Ok(what));
+    }
+}
+
+#[test]
+fn messages_and_real_timers_reach_a_live_component() {
+    let bench = bench();
+    bench.expect("start 1");
+    bench.send(1);
+    bench.expect("message 1");
+    bench.send(9);
+    bench.expect("message 9");
+    bench.expect("timer soon");
+}
+
+#[test]
+fn a_panic_is_followed_by_a_restart_and_the_message_comes_again() {
+    let bench = bench();
+    bench.expect("start 1");
+    bench.send(7);
+    bench.send(1);
+    bench.expect("message 7");
+    bench.expect("start 2");
+    bench.expect("message 7");
+    bench.expect("start 3");
+    bench.expect("message 7");
+    // Three times is enough: it is set aside, and what waited behind it comes through.
+    bench.expect("start 4");
+    bench.expect("message 1");
+}
+
+#[test]
+fn what_a_life_asked_for_is_abandoned_with_it() {
+    let mut bench = bench();
+    bench.send(8);
+    assert_eq!(bench.outside.recv_timeout(LONG), Ok("asked"));
+    bench.site.stop("TELLER").unwrap();
+    assert_eq!(bench.outside.recv_timeout(LONG), Ok("abandoned"));
+}
+
+#[test]
+fn an_advance_fires_every_hour_on_the_way_and_what_is_left_of_the_next_one_is_shorter() {
+    let mut bench = bench();
+    bench.expect("start 1");
+    let hours = 5 * Duration::from_secs(3600);
+    bench.site.advance(hours).unwrap();
+    for _ in 0..5 {
+        bench.expect("timer hour");
+    }
+    // Less than a second before the next hour: real time does the rest.
+    let now = bench.site.clock().read().now.since_start();
+    bench
+        .site
+        .advance(hours + Duration::from_secs(3600) - now - Duration::from_millis(400))
+        .unwrap();
+    bench.expect("timer hour");
+}
+
+#[test]
+fn the_board_is_read_without_asking_anybody() {
+    let mut bench = bench();
+    let id = bench.site.board().find("teller").unwrap();
+    assert_eq!(bench.site.board().view(id).unwrap().state, State::Running);
+    bench.site.pause("TELLER").unwrap();
+    assert_eq!(bench.site.board().view(id).unwrap().state, State::Paused);
+}
+
+#[test]
+fn many_hosts_run_side_by_side_and_each_ends_with_its_owner() {
+    let mut benches: Vec<Bench> = (0..8).map(|_| bench()).collect();
+    for bench in &mut benches {
+        bench.site.control("TELLER", Command::Kill).unwrap();
+        let status = bench.site.query("TELLER").unwrap();
+        assert_eq!(
+            (status.exit_code, status.last_exit),
+            (Code::REQUEST_TIMEOUT, Some(Exit::Killed))
+        );
+    }
+    drop(benches);
+}
+
+#[test]
+fn a_host_starts_and_ends_inside_somebody_s_runtime() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let bench = bench();
+        bench.expect("start 1");
+        bench.site.shut_down().unwrap();
+    });
+}

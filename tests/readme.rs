@@ -1,0 +1,74 @@
+//! README is held to what it says: its lines run, its tables are the generated ones. Its Rust
+//! code is compiled and run with the documentation tests.
+
+use std::fs;
+use std::path::PathBuf;
+
+use console::{Console, ExitStatus, Options, Script, verb_list_markdown};
+use sim::Site;
+
+fn path() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md")
+}
+
+fn readme() -> String {
+    fs::read_to_string(path()).expect("README.md")
+}
+
+/// The fenced blocks of that language.
+fn blocks(language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    let readme = readme();
+    let parts = readme.split(&fence).skip(1);
+    parts.map(|part| part.split("```").next().expect("an end").to_owned()).collect()
+}
+
+#[test]
+fn the_lines_for_the_prompt_run() {
+    let blocks = blocks("sms");
+    assert!(!blocks.is_empty());
+    for lines in blocks {
+        let mut site = Site::primary("PS1").components(smsexec::roster()).start().unwrap();
+        let mut console = Console::new(&mut site, Options::default());
+        let (mut out, mut problems) = (Vec::new(), Vec::new());
+        let script = Script { name: "README.md".into(), ..Script::default() };
+        let status = script
+            .run(&mut console, lines.as_bytes(), &mut out, &mut problems)
+            .expect("no I/O fails");
+        assert!(status == ExitStatus::DONE, "{}", String::from_utf8_lossy(&problems));
+    }
+}
+
+#[test]
+fn the_two_commands_are_there_and_ci_calls_them() {
+    let commands = &blocks("console")[0];
+    assert_eq!(commands, "cargo run --release\ncargo test\n");
+    let ci = path().with_file_name(".ci").join("run");
+    let ci = fs::read_to_string(ci).expect(".ci/run");
+    for command in commands.lines() {
+        assert!(ci.contains(&format!("grep -x '{command}' README.md")), "{command}");
+    }
+}
+
+#[test]
+fn the_verb_list_is_the_verb_table() {
+    let (begin, end) = ("<!-- verbs: begin -->\n", "<!-- verbs: end -->");
+    let readme = readme();
+    let (before, rest) = readme.split_once(begin).expect("README has a place for the verbs");
+    let (shown, after) = rest.split_once(end).expect("the place has an end");
+    let table = verb_list_markdown();
+    if std::env::var_os("SMSEXEC_BLESS").is_some() {
+        fs::write(path(), format!("{before}{begin}{table}{end}{after}")).expect("README.md");
+        return;
+    }
+    assert_eq!(shown, table, "run SMSEXEC_BLESS=1 cargo test --test readme");
+}
+
+#[test]
+fn every_path_that_readme_names_is_there() {
+    let root = path().parent().expect("a folder").to_owned();
+    let readme = readme();
+    for link in readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        assert!(root.join(link).exists(), "README names {link}");
+    }
+}
