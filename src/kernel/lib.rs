@@ -8,7 +8,7 @@
 //! - [`executive`]: the one authority over every component's state; orders go out to shards,
 //!   events come back.
 //! - [`shard`]: carries lives and dispatches messages to them, a batch at a time.
-//! - [`lane`]: the way into a shard: messages, and orders that no message can delay.
+//! - [`mod@lane`]: the way into a shard: messages, and orders that no message can delay.
 //! - [`board`]: status cells that anybody reads without waiting.
 
 pub mod board;

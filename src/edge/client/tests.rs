@@ -98,6 +98,19 @@ async fn unknown_hosts_are_not_connected_to() {
 }
 
 #[tokio::test]
+async fn each_request_has_a_connection_of_its_own() {
+    // This server would keep the connection, and is not taken at its word.
+    let answer = b"HTTP/1.1 204 No Content\r\nconnection: keep-alive\r\n\r\n".to_vec();
+    let raw = Raw::start(Script::SayAndStay(answer)).await;
+    let client = raw.client(patient());
+    for connections in 1..=3 {
+        let probe = client.probe(URL, Duration::from_secs(9)).await;
+        assert_eq!(probe, Ok(Reply::Probed { status: 204 }));
+        assert_eq!(raw.connections(), connections);
+    }
+}
+
+#[tokio::test]
 async fn answers_that_end_early_are_cut() {
     for text in [
         "",
