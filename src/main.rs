@@ -65,18 +65,11 @@ enum Task {
 fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(status) => ExitCode::from(status.number()),
-        // Who reads our output has left: nobody is there to be told.
-        Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("smsexec: {}", chain(error.as_ref()));
             ExitCode::from(ExitStatus::GENERIC.number())
         }
     }
-}
-
-fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
-    let io = error.downcast_ref::<io::Error>();
-    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// An error with everything that led to it, on one line.
@@ -92,19 +85,22 @@ fn chain(error: &dyn Error) -> String {
 
 fn run(args: &Args) -> Result<ExitStatus, Box<dyn Error>> {
     if let Some(Task::Init) = args.command {
-        print!("{}", SiteDefinition::default().to_toml());
+        io::stdout().write_all(SiteDefinition::default().to_toml().as_bytes())?;
         return Ok(ExitStatus::DONE);
     }
     // Before a site is started for it: a script that cannot be read.
     let scripts = open_scripts(args)?;
-    let definition = match definition(&args.site) {
-        Ok(definition) => definition,
+    let (mut definition, is_from_file) = match definition(&args.site) {
+        Ok(defined) => defined,
         Err(problems) => {
             eprint!("{problems}");
             return Ok(ExitStatus::USAGE);
         }
     };
     if args.sim {
+        if !is_from_file {
+            definition.installed = sim::EPOCH;
+        }
         let builder = sim::SiteBuilder::new(definition.clone());
         let builder = builder.components(smsexec::roster()).seed(args.seed);
         let mut site = builder.cloud(cloud::Cloud::new(CLOUD_SEED)).start()?;
@@ -112,30 +108,43 @@ fn run(args: &Args) -> Result<ExitStatus, Box<dyn Error>> {
     }
     let edge = Embedded::start(&args.site, CLOUD_SEED)?;
     let kept = edge.folder().load_kept()?;
+    if !is_from_file {
+        // A site that nobody has defined was installed when its folder was made.
+        definition.installed = kept.installed.unwrap_or_else(live::utc_now);
+    }
     let logs = Some(args.site.join("logs"));
     let options = live::Options { logs, kept, ..live::Options::default() };
     let mut site = live::Site::start(&definition, smsexec::roster(), Arc::new(edge), options)?;
     let status = operate(args, &definition, &mut site, scripts);
-    site.shut_down()?;
+    // What the lines came to is what the caller wants to know; this is beside it.
+    if let Err(refusal) = site.shut_down() {
+        eprintln!("smsexec: {refusal}");
+    }
     status
 }
 
-/// The site of the folder's site.toml, or the default one; else every problem of the file.
-fn definition(folder: &Path) -> Result<SiteDefinition, String> {
+/// The site of the folder's site.toml, or the default one, and which of the two; else every
+/// problem of the file.
+fn definition(folder: &Path) -> Result<(SiteDefinition, bool), String> {
     let path = folder.join("site.toml");
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(SiteDefinition::default());
+            return Ok((SiteDefinition::default(), false));
         }
-        Err(error) => return Err(format!("{}: {error}\n", path.display())),
+        // The folder's own trouble is told by whoever opens it.
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Ok((SiteDefinition::default(), false));
+        }
+        Err(error) => return Err(format!("{}: it cannot be read: {error}\n", path.display())),
     };
-    SiteDefinition::from_toml(&text).map_err(|problems| {
+    let definition = SiteDefinition::from_toml(&text).map_err(|problems| {
         problems
             .iter()
             .map(|problem| format!("{}:{}: {}\n", path.display(), problem.line, problem.text))
-            .collect()
-    })
+            .collect::<String>()
+    })?;
+    Ok((definition, true))
 }
 
 type Scripts = Vec<(String, Box<dyn BufRead>)>;
@@ -146,6 +155,9 @@ fn open_scripts(args: &Args) -> Result<Scripts, Box<dyn Error>> {
     for path in files {
         let name = path.display().to_string();
         let file = File::open(path).map_err(|error| format!("{name}: {error}"))?;
+        if file.metadata()?.is_dir() {
+            return Err(format!("{name}: it is a folder, a script is a file").into());
+        }
         scripts.push((name, Box::new(BufReader::new(file))));
     }
     Ok(scripts)
@@ -174,16 +186,18 @@ fn operate(
         }
         scripts.push(("stdin".into(), Box::new(BufReader::new(io::stdin()))));
     }
-    let mut worst = ExitStatus::DONE;
+    let (mut worst, mut last) = (ExitStatus::DONE, ExitStatus::DONE);
     for (name, lines) in scripts {
         let script = Script { name, echo: args.echo, keep_going: args.keep_going };
         let (out, problems) = (&mut io::stdout(), &mut io::stderr());
-        let status = script.run(&mut console, lines, out, problems)?;
-        worst = worst.worst(status);
-        if status != ExitStatus::DONE && !args.keep_going {
-            break;
+        last = script.run(&mut console, lines, out, problems)?;
+        if !last.lets_a_script_go_on() {
+            worst = worst.worst(last);
+            if !args.keep_going {
+                break;
+            }
         }
     }
     io::stdout().flush()?;
-    Ok(worst)
+    Ok(worst.worst(last))
 }

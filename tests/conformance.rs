@@ -1,7 +1,7 @@
 //! One table of cases, run against the real outside (HTTPS on this machine's loopback, a folder
-//! on this disk) and against its simulated twin. Both must give the same answers, leave the
-//! same files, and be seen alike by the cloud. A case is one row; what a component may rely on
-//! in a simulated test is what is in this table.
+//! on this disk) and against its simulated twin. Both must give the same answers, with the same
+//! words for a failure, leave the same files, and be seen alike by the cloud. A case is one row;
+//! what a component may rely on in a simulated test is what is in this table.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,14 +15,15 @@ use contract::cloud::{
 use contract::control::Refusal;
 use contract::outside::Outside;
 use contract::settings::keys;
-use contract::{FailureKind, Reply, Request};
+use contract::{Answer, Failure, FailureKind, Reply, Request};
 use edge::{Edge, Embedded};
 use sim::SimOutside;
 
 const SEED: u64 = 2509;
 /// The size of the cloud's first package.
 const BYTES: u64 = 256 << 10;
-const SHORT: Duration = Duration::from_millis(50);
+/// Long enough for a request to reach the cloud on a busy machine, which then counts it.
+const SHORT: Duration = Duration::from_millis(700);
 /// Longer than any test waits.
 const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -53,7 +54,7 @@ struct Case {
 /// An outside, whichever.
 trait Side {
     fn command(&mut self, command: CloudCommand) -> Result<CloudView, Refusal>;
-    fn ask(&mut self, request: Request) -> Outcome;
+    fn ask(&mut self, request: Request) -> Answer;
     fn files(&self) -> Files;
     fn uploads(&self) -> Vec<String>;
 }
@@ -79,9 +80,11 @@ impl Side for Real {
         self.edge.cloud(command)
     }
 
-    fn ask(&mut self, request: Request) -> Outcome {
+    fn ask(&mut self, request: Request) -> Answer {
+        // The twin's folder lies nowhere.
+        let root = format!("{}/", self.folder.path().display());
         let answer = self.runtime.block_on(self.edge.perform(request));
-        answer.map_err(|failure| failure.kind)
+        answer.map_err(|failure| Failure::new(failure.kind, failure.text.replace(&root, "")))
     }
 
     fn files(&self) -> Files {
@@ -117,8 +120,8 @@ impl Side for SimOutside {
         self.cloud(command)
     }
 
-    fn ask(&mut self, request: Request) -> Outcome {
-        self.perform(&request).1.map_err(|failure| failure.kind)
+    fn ask(&mut self, request: Request) -> Answer {
+        self.perform(&request).1
     }
 
     fn files(&self) -> Files {
@@ -133,24 +136,24 @@ impl Side for SimOutside {
 /// What a side made of a case.
 #[derive(Debug, PartialEq)]
 struct Left {
-    outcomes: Vec<Outcome>,
+    answers: Vec<Answer>,
     files: Files,
     uploads: Vec<String>,
     view: CloudView,
 }
 
 fn run(case: &Case, side: &mut dyn Side) -> Left {
-    let mut outcomes = Vec::new();
+    let mut answers = Vec::new();
     for step in &case.steps {
         match step {
             Step::Command(command) => drop(side.command(command.clone()).unwrap()),
-            Step::Ask(request, _) => outcomes.push(side.ask(request.clone())),
+            Step::Ask(request, _) => answers.push(side.ask(request.clone())),
         }
     }
     let view = side.command(CloudCommand::Show).unwrap();
     // Only the real one has an address.
     let view = CloudView { address: String::new(), ..view };
-    Left { outcomes, files: side.files(), uploads: side.uploads(), view }
+    Left { answers, files: side.files(), uploads: side.uploads(), view }
 }
 
 /// Nothing if `left` is what the case asks for; else what is wrong.
@@ -164,8 +167,10 @@ fn problem(case: &Case, left: &Left) -> Option<String> {
         })
         .collect();
     let files: Vec<&String> = left.files.keys().collect();
-    if left.outcomes.iter().collect::<Vec<_>>() != expected {
-        Some(format!("answered {:?} instead of {expected:?}", left.outcomes))
+    let kinds = |answer: &Answer| answer.clone().map_err(|failure| failure.kind);
+    let outcomes: Vec<Outcome> = left.answers.iter().map(kinds).collect();
+    if outcomes.iter().collect::<Vec<_>>() != expected {
+        Some(format!("answered {:?} instead of {expected:?}", left.answers))
     } else if files != case.files.iter().collect::<Vec<_>>() {
         Some(format!("left {files:?} instead of {:?}", case.files))
     } else if (left.view.connections, left.view.requests) != (case.requests, case.requests) {
@@ -187,7 +192,7 @@ fn the_real_outside_and_its_twin_do_the_same() {
             problems.extend(problem(&case, left).map(|p| format!("{}: {side} {p}", case.name)));
         }
         if real != twin {
-            problems.push(format!("{}: the two differ", case.name));
+            problems.push(format!("{}: the two differ: {real:?}\n{twin:?}", case.name));
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));

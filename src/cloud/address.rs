@@ -25,9 +25,7 @@ impl Address {
     /// [`FailureKind::BadName`], with what is wrong.
     pub fn parse(text: &str) -> Result<Self, Failure> {
         Self::read(text).map_err(|problem| {
-            // The text comes from outside and may be long.
-            let shown: String = text.chars().take(200).collect();
-            Failure::new(FailureKind::BadName, format!("{shown:?} {problem}"))
+            Failure::new(FailureKind::BadName, format!("\"{}\" {problem}", shown(text)))
         })
     }
 
@@ -39,6 +37,12 @@ impl Address {
     /// The path, from its first `/`, with the query if there is one.
     pub fn path_and_query(&self) -> &str {
         &self.path_and_query
+    }
+
+    /// The address as it may be shown to anyone.
+    pub fn without_query(&self) -> String {
+        let path = self.path_and_query.split('?').next().unwrap_or_default();
+        format!("https://{}{path}", self.host)
     }
 
     fn read(text: &str) -> Result<Self, &'static str> {
@@ -63,6 +67,24 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "https://{}{}", self.host, self.path_and_query)
     }
+}
+
+/// What of `text`, which is no address, may stand in a log: it comes from outside, may be long
+/// and hold anything, and what would be its query or user name may be a secret.
+fn shown(text: &str) -> String {
+    let (start, hidden) = match text.find(['?', '#']) {
+        Some(end) => (&text[..end + 1], "…"),
+        None => (text, ""),
+    };
+    let (scheme, rest) = start.split_once("//").unwrap_or(("", start));
+    let slashes = if start.contains("//") { "//" } else { "" };
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some((_, rest)) => ("…@", rest),
+        None => ("", rest),
+    };
+    let rest: String = rest.chars().take(200).flat_map(char::escape_debug).collect();
+    let scheme: String = scheme.chars().take(20).flat_map(char::escape_debug).collect();
+    format!("{scheme}{slashes}{user}{rest}{hidden}")
 }
 
 fn check_host(host: &str) -> Result<(), &'static str> {
@@ -130,6 +152,27 @@ mod tests {
         }
         Address::parse(&keys::MANIFEST_URL.default_value()).unwrap();
         Address::parse(&keys::USAGE_URL.default_value()).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_address_is_shown_without_its_secrets() {
+        for (text, wanted) in [
+            ("https://user:secret@x/y", "https://…@x/y"),
+            ("user:secret@x", "…@x"),
+            ("http://x/y?sig=secret", "http://x/y?…"),
+            ("https://x/y#secret", "https://x/y#…"),
+            ("https://a:se?cret@x/", "https://a:se?…"),
+            ("a\"b\n", "a\\\"b\\n"),
+            ("", ""),
+        ] {
+            let text = Address::parse(text).unwrap_err().text;
+            assert!(text.starts_with(&format!("\"{wanted}\" ")), "{text}");
+            assert!(!text.contains("secret"), "{text}");
+        }
+        let long = Address::parse(&format!("{}//{0}", "x".repeat(5000))).unwrap_err().text;
+        assert!(long.len() < 300, "{long}");
+        let address = Address::parse("https://x/y?sig=secret").unwrap();
+        assert_eq!(address.without_query(), "https://x/y");
     }
 
     #[test]

@@ -28,16 +28,10 @@ pub(crate) struct Package {
 }
 
 impl Package {
-    /// The package at place `index` of the catalogue of the cloud made from `seed`. `bytes` is
-    /// at most [`PACKAGE_BYTES_MAX`].
-    pub(crate) fn new(
-        seed: u64,
-        index: usize,
-        name: String,
-        version: SiteVersion,
-        bytes: u64,
-    ) -> Self {
-        let guid = guid(seed, index);
+    /// A package of the cloud made from `seed`: one and the same, whatever else that cloud
+    /// holds. `bytes` is at most [`PACKAGE_BYTES_MAX`].
+    pub(crate) fn new(seed: u64, name: String, version: SiteVersion, bytes: u64) -> Self {
+        let guid = guid(seed, &name, version, bytes);
         let max_version = just_below(version);
         let entry = ManifestPackage {
             url: format!("https://{PACKAGE_HOST}{}", path(version, &guid)),
@@ -55,6 +49,11 @@ impl Package {
     /// What the console calls it, and the version that a site has after it.
     pub(crate) fn title(&self) -> (String, SiteVersion) {
         (self.entry.name.clone(), self.entry.version)
+    }
+
+    /// Whether it is the update of that name and version.
+    pub(crate) fn is_called(&self, name: &str, version: SiteVersion) -> bool {
+        self.entry.name == name && self.entry.version == version
     }
 
     /// What the manifest tells of it.
@@ -109,8 +108,11 @@ fn next(state: &mut u64) -> u64 {
 }
 
 /// A package id such as 10AA8BA0-04D4-4FE3-BC21-F1874BC8C88C, in upper case as the logs have it.
-fn guid(seed: u64, index: usize) -> String {
-    let digest = sha256_bytes(format!("smsexec package {seed} {index}").as_bytes());
+/// It is not the place in the catalogue that counts: a site folder outlives the process that
+/// published, and takes what has the same id for the same package.
+fn guid(seed: u64, name: &str, version: SiteVersion, bytes: u64) -> String {
+    let package = format!("smsexec package {seed} {version} {bytes} {name}");
+    let digest = sha256_bytes(package.as_bytes());
     let digits = hash::hex(&first::<16>(digest)).to_uppercase();
     let parts = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
     parts.join("-")
@@ -152,7 +154,8 @@ mod tests {
 
     #[test]
     fn ids_differ_and_have_the_form_of_ids() {
-        let ids = [guid(1, 0), guid(1, 1), guid(2, 0)];
+        let version = SiteVersion::default();
+        let ids = [guid(1, "a", version, 1), guid(1, "b", version, 1), guid(2, "a", version, 1)];
         assert!(ids[0] != ids[1] && ids[0] != ids[2]);
         for id in ids {
             let lengths: Vec<usize> = id.split('-').map(str::len).collect();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use contract::time::duration_text;
 use contract::{Failure, FailureKind};
 
 use crate::address::Address;
@@ -16,14 +17,15 @@ pub struct Redirects {
 }
 
 impl Redirects {
-    /// What an answer with `status` and that header `location` means: go on to an address, or
-    /// take the answer.
+    /// What an answer of `from` with `status` and that header `location` means: go on to an
+    /// address, or take the answer.
     ///
     /// # Errors
     /// [`FailureKind::Status`] if it is neither success nor a redirect that may be followed;
     /// [`FailureKind::BadName`] if it leads to anything but an https address.
     pub fn judge(
         &mut self,
+        from: &Address,
         status: u16,
         location: Option<&str>,
     ) -> Result<Option<Address>, Failure> {
@@ -34,10 +36,54 @@ impl Redirects {
                 Address::parse(to).map(Some)
             }
             (301 | 302 | 303 | 307 | 308, Some(_)) => {
-                Err(Failure::new(FailureKind::Status(status), "it redirects without end"))
+                let text = format!("{} redirects without end", from.without_query());
+                Err(Failure::new(FailureKind::Status(status), text))
             }
-            _ => Err(Failure::new(FailureKind::Status(status), "the server answered so")),
+            _ => Err(from.answered(status)),
         }
+    }
+}
+
+/// How an exchange with an address fails. Both clients say it in these words, which name the
+/// other side and hold no query, for that may be a secret.
+impl Address {
+    /// Nothing is known of such a host.
+    pub fn unknown(&self) -> Failure {
+        let text = format!("there is no host {}", self.host());
+        Failure::new(FailureKind::NameNotResolved, text)
+    }
+
+    /// Nobody listens there.
+    pub fn refused(&self) -> Failure {
+        Failure::new(FailureKind::Refused, format!("nobody listens at {}:443", self.host()))
+    }
+
+    /// Nothing came for as long as `limit`.
+    pub fn timed_out(&self, limit: Duration) -> Failure {
+        let text = format!("no answer within {}", duration_text(limit));
+        self.failure(FailureKind::TimedOut, &text)
+    }
+
+    /// The connection went before the answer was whole.
+    pub fn cut(&self) -> Failure {
+        self.failure(FailureKind::Cut, "the connection ended before the answer did")
+    }
+
+    /// It answered more than was allowed.
+    pub fn too_large(&self, bytes_max: u64) -> Failure {
+        let unit = if bytes_max == 1 { "byte" } else { "bytes" };
+        self.failure(FailureKind::TooLarge, &format!("more than {bytes_max} {unit}"))
+    }
+
+    /// It answered with a status that is no success.
+    pub fn answered(&self, status: u16) -> Failure {
+        let text = format!("{} answered so", self.without_query());
+        Failure::new(FailureKind::Status(status), text)
+    }
+
+    /// It failed so, for that reason.
+    pub fn failure(&self, kind: FailureKind, reason: &str) -> Failure {
+        Failure::new(kind, format!("{}: {reason}", self.host()))
     }
 }
 
@@ -70,13 +116,14 @@ mod tests {
     #[test]
     fn redirects_are_followed_up_to_the_limit() {
         let mut redirects = Redirects::default();
+        let from = Address::parse("https://x/?secret").unwrap();
         for _ in 0..REDIRECTS_MAX {
-            let next = redirects.judge(302, Some("https://x/y")).unwrap();
+            let next = redirects.judge(&from, 302, Some("https://x/y")).unwrap();
             assert_eq!(next.map(|address| address.to_string()), Some("https://x/y".into()));
         }
-        let kind = redirects.judge(302, Some("https://x/y")).map_err(|failure| failure.kind);
+        let kind = redirects.judge(&from, 302, Some("https://x/y")).map_err(|failure| failure.kind);
         assert_eq!(kind, Err(FailureKind::Status(302)));
-        assert_eq!(redirects.judge(200, None), Ok(None));
+        assert_eq!(redirects.judge(&from, 200, None), Ok(None));
     }
 
     #[test]
@@ -88,7 +135,8 @@ mod tests {
             (302, Some("http://x/"), FailureKind::BadName),
             (302, Some("/relative"), FailureKind::BadName),
         ] {
-            let judged = Redirects::default().judge(status, location);
+            let from = Address::parse("https://x/").unwrap();
+            let judged = Redirects::default().judge(&from, status, location);
             assert_eq!(judged.map_err(|failure| failure.kind), Err(kind), "{status} {location:?}");
         }
     }

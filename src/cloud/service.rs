@@ -139,12 +139,14 @@ impl Cloud {
     ///
     /// # Errors
     /// Code 87, [`Code::INVALID_PARAMETER`], for an update without a name, one of no bytes or
-    /// more than [`PACKAGE_BYTES_MAX`], or a status that no answer can have.
+    /// more than [`PACKAGE_BYTES_MAX`], one whose name and version are published already, or a
+    /// status that no answer can have.
     pub fn command(&mut self, command: CloudCommand) -> Result<CloudView, Refusal> {
         match command {
             CloudCommand::Show => {}
             CloudCommand::Publish { name, version, bytes } => {
                 check_update(&name, bytes)?;
+                self.check_new(&name, version)?;
                 self.add(name, version, bytes);
             }
             CloudCommand::Fault(fault) => {
@@ -213,9 +215,18 @@ impl Cloud {
         response
     }
 
+    fn check_new(&self, name: &str, version: SiteVersion) -> Result<(), Refusal> {
+        let is_it = |package: &Package| package.is_called(name, version);
+        if self.packages.iter().any(is_it) {
+            let reason = format!("{name} {version} is published already");
+            let way_out = "give it another name or version";
+            return Err(Refusal::new(Code::INVALID_PARAMETER, "cloud", reason, way_out));
+        }
+        Ok(())
+    }
+
     fn add(&mut self, name: String, version: SiteVersion, bytes: u64) {
-        let package = Package::new(self.seed, self.packages.len(), name, version, bytes);
-        self.packages.push(package);
+        self.packages.push(Package::new(self.seed, name, version, bytes));
     }
 
     fn route(&mut self, ask: &Ask<'_>) -> Response {
@@ -393,6 +404,63 @@ mod tests {
         let package = opened_manifest(&mut cloud).packages.remove(1);
         assert!(package.min_version <= package.max_version && package.max_version < version);
         assert_eq!(get(&mut cloud, &package.url).body.len(), 10);
+    }
+
+    #[test]
+    fn an_update_is_known_by_what_it_is_and_not_by_when_it_was_published() {
+        let publish = |name: &str, version: [u32; 4], bytes| CloudCommand::Publish {
+            name: name.into(),
+            version: SiteVersion(version),
+            bytes,
+        };
+        let newest = |cloud: &Cloud| cloud.manifest().packages.pop().unwrap();
+        let hotfix = || publish("Hotfix", [5, 0, 9142, 1000], 10);
+        let mut first = Cloud::new(1);
+        first.command(hotfix()).unwrap();
+        let known = newest(&first);
+        // Another process, in which another update came first.
+        let mut later = Cloud::new(1);
+        later.command(publish("Rollup", [5, 0, 9143, 1000], 10)).unwrap();
+        later.command(hotfix()).unwrap();
+        assert_eq!(newest(&later), known);
+
+        let mut seen = vec![known];
+        for (seed, command) in [
+            (1, publish("Hotfiy", [5, 0, 9142, 1000], 10)),
+            (1, publish("Hotfix", [5, 0, 9142, 1001], 10)),
+            (1, publish("Hotfix", [5, 0, 9142, 1000], 11)),
+            (2, hotfix()),
+        ] {
+            let mut cloud = Cloud::new(seed);
+            cloud.command(command.clone()).unwrap();
+            let package = newest(&cloud);
+            for other in &seen {
+                assert_ne!(package.guid, other.guid, "{command:?}");
+                assert_ne!(package.sha256, other.sha256, "{command:?}");
+            }
+            seen.push(package);
+        }
+    }
+
+    #[test]
+    fn an_update_is_published_once() {
+        let mut cloud = Cloud::new(1);
+        let publish = |name: &str, bytes| CloudCommand::Publish {
+            name: name.into(),
+            version: SiteVersion([5, 0, 9142, 1000]),
+            bytes,
+        };
+        let before = cloud.command(publish("Hotfix", 10)).unwrap();
+        for bytes in [10, 11] {
+            let refusal = cloud.command(publish("Hotfix", bytes)).unwrap_err();
+            assert_eq!(refusal.code, Code::INVALID_PARAMETER);
+            assert_eq!(refusal.reason, "Hotfix 5.00.9142.1000 is published already");
+            assert_eq!(cloud.view(), before);
+        }
+        let (name, version) = before.catalogue[0].clone();
+        let again = CloudCommand::Publish { name, version, bytes: 1 };
+        assert!(cloud.command(again).unwrap_err().reason.contains("already"));
+        cloud.command(publish("Hotfix 2", 10)).unwrap();
     }
 
     #[test]

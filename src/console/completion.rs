@@ -1,5 +1,7 @@
 //! Completion: what may stand where the cursor is. Knows no terminal; `terminal` shows it.
 
+use std::collections::BTreeSet;
+
 use contract::control::HostControl;
 
 use crate::console::{Console, Options};
@@ -12,6 +14,8 @@ use crate::verbs::{Kind, VERBS, Verb, find};
 pub struct Names {
     /// Components, each with its state.
     pub components: Vec<(String, String)>,
+    /// What reports without being a component, such as the executive itself.
+    pub reporters: Vec<String>,
     /// Log files.
     pub logs: Vec<String>,
     /// Settings, each with what is stored.
@@ -37,7 +41,11 @@ impl Names {
     pub(crate) fn from_console(console: &mut Console<'_>) -> Names {
         let components = console.components().unwrap_or_default();
         let settings = console.settings().unwrap_or_default();
+        let known: BTreeSet<&str> = components.iter().map(|row| row.name.as_str()).collect();
+        let mut reporters = console.reporters().unwrap_or_default();
+        reporters.retain(|name| !known.contains(name.as_str()));
         Names {
+            reporters,
             components: components
                 .into_iter()
                 .map(|row| (row.name, row.state.to_string()))
@@ -90,8 +98,13 @@ impl Names {
             Kind::Words(words) => words.iter().map(|word| plain(word)).collect(),
             Kind::Component => described(&self.components),
             Kind::SettingKey => described(&self.settings),
-            Kind::Log => {
+            Kind::Reporter => {
                 let mut candidates = described(&self.components);
+                candidates.extend(self.reporters.iter().map(|name| plain(name)));
+                candidates
+            }
+            Kind::Log => {
+                let mut candidates = self.of_kind(Kind::Reporter);
                 candidates.extend(self.logs.iter().map(|log| plain(log)));
                 candidates
             }
@@ -159,9 +172,16 @@ mod tests {
                 "SMS_DMP_DOWNLOADER",
                 "SMS_DMP_UPLOADER",
                 "SMS_SERVICE_CONNECTOR",
+                "SMS_COMPONENT_STATUS_SUMMARIZER",
+                "SMS_EXECUTIVE",
+                "SMS_SITE_BACKUP",
+                "smsbkup.log",
                 "smsexec.log",
             ]
         );
+        assert_eq!(values("status ex"), ["SMS_EXECUTIVE"]);
+        assert_eq!(values("messages all site"), ["SMS_SITE_BACKUP"]);
+        assert!(values("stop ex").is_empty());
         assert_eq!(values("help exit"), ["exit", "exit-status"]);
         assert_eq!(values("expect \"Running (4)\" que"), ["query"]);
         assert_eq!(values("expect Running query distri"), ["SMS_DISTRIBUTION_MANAGER"]);

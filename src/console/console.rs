@@ -3,17 +3,19 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use clap::ArgMatches;
 use clap::error::ErrorKind;
 use contract::control::{
-    Ask, ClockView, ComponentStatus, HostControl, Refusal, ServiceCommand, ServiceStatus,
+    Ask, ClockView, ComponentStatus, HostControl, Outcome, Refusal, ServiceCommand, ServiceStatus,
     SettingView, Told,
 };
-use contract::{Code, Moment};
+use contract::time::duration_text;
+use contract::{Code, Moment, OpId};
 
 use crate::exit::ExitStatus;
-use crate::plain::{cell, plain, shorten};
+use crate::plain::{cell, plain, shorten, visible};
 use crate::render::{View, json};
 use crate::verbs::{self, Verb};
 
@@ -51,7 +53,8 @@ impl fmt::Debug for Options {
 }
 
 /// A flag that a signal handler or another thread raises. Looked at between targets, between
-/// the looks of `wait`, and between the lines of a script; a single operation is not cut short.
+/// the looks of `wait`, between the days of `advance`, and between the lines of a script; on
+/// real time also while an operation is waited for, which goes on by itself.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt(Arc<AtomicBool>);
 
@@ -59,6 +62,12 @@ impl Interrupt {
     /// Ends what is under way with status 130.
     pub fn raise(&self) {
         self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// The flag itself, for a signal handler.
+    #[cfg(feature = "terminal")]
+    pub(crate) fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
     }
 
     /// Whether it was raised; it is down again after this.
@@ -225,6 +234,39 @@ impl<'h> Console<'h> {
         }
     }
 
+    /// Waits for an operation; nothing if somebody interrupts it first. A host on real time is
+    /// waited for a little at a time, and the interrupt looked at in between.
+    pub(crate) fn wait_for(
+        &mut self,
+        operation: OpId,
+        within: Duration,
+    ) -> Result<Option<Outcome>, Refusal> {
+        const PIECE: Duration = Duration::from_millis(100);
+        let ClockView { now: start, is_virtual, .. } = self.clock()?;
+        let piece = if is_virtual { within } else { PIECE };
+        let mut waited = Duration::ZERO;
+        loop {
+            if self.options.interrupt.take() {
+                return Ok(None);
+            }
+            let piece = piece.min(within - waited);
+            let mut outcome = self.host.wait(operation, piece);
+            if outcome.code != Code::REQUEST_TIMEOUT {
+                return Ok(Some(outcome));
+            }
+            // An operation can also have ended with this code: it says so before the time is up.
+            let before = waited;
+            waited = self.now()?.since(start);
+            if waited < before + piece {
+                return Ok(Some(outcome));
+            }
+            if waited >= within {
+                outcome.text = format!("not done within {}", duration_text(within));
+                return Ok(Some(outcome));
+            }
+        }
+    }
+
     /// What time it is on the host's clock.
     pub(crate) fn now(&mut self) -> Result<Moment, Refusal> {
         Ok(self.clock()?.now)
@@ -235,6 +277,14 @@ impl<'h> Console<'h> {
         match self.host.ask(Ask::Settings(None))? {
             Told::Settings(views) => Ok(views),
             _ => Err(beside_the_point("settings")),
+        }
+    }
+
+    /// The names of what has a row of the status summarizer.
+    pub(crate) fn reporters(&mut self) -> Result<Vec<String>, Refusal> {
+        match self.host.ask(Ask::Summaries)? {
+            Told::Summaries(rows) => Ok(rows.into_iter().map(|row| row.component).collect()),
+            _ => Err(beside_the_point("status")),
         }
     }
 
@@ -275,7 +325,8 @@ fn misunderstood(verb: &Verb, error: &clap::Error) -> Reply {
     // The parser spreads itself over paragraphs; a script's error is better off without gaps.
     let text = error.render().to_string();
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with("For more"));
-    let text = lines.collect::<Vec<_>>().join("\n");
+    // It quotes what was typed, as it was typed.
+    let text = lines.map(visible).collect::<Vec<_>>().join("\n");
     let problem = format!(
         "{}: {}\nhelp {} has more",
         verb.name,

@@ -85,8 +85,8 @@ impl ExitStatus {
             // A later command won, so nobody failed; but what was asked for is not so.
             Code::CANCELLED => ExitStatus::GENERIC,
             Code::REQUEST_TIMEOUT => ExitStatus::TIMED_OUT,
-            // An operation that the host does not know.
             Code::INVALID_PARAMETER => ExitStatus::USAGE,
+            // An operation that the host does not know.
             Code::DOES_NOT_EXIST => ExitStatus::UNKNOWN_TARGET,
             _ => ExitStatus::FAILED,
         }

@@ -17,6 +17,8 @@ use contract::{
     Code, Command, Exit, Generation, Moment, OpId, State, StatusMessage, Substate, WallTime,
 };
 
+use crate::console::Interrupt;
+
 /// What an operation will come to once it is waited for or time passes.
 #[derive(Debug, Clone)]
 enum Pending {
@@ -36,6 +38,13 @@ pub(crate) struct FakeHost {
     pub(crate) always: Option<Told>,
     /// What to do to a component once the clock is there.
     pub(crate) due: Vec<(Moment, usize, State)>,
+    /// Whether it says that it runs on real time.
+    pub(crate) live: bool,
+    /// How often it was asked to wait or to let time pass.
+    pub(crate) waits: u32,
+    /// Somebody who interrupts it once the clock is there.
+    pub(crate) raises: Option<(Moment, Interrupt)>,
+    ended: BTreeMap<OpId, Outcome>,
     cloud: CloudView,
     settings: BTreeMap<&'static str, String>,
     effective_mode: Mode,
@@ -76,8 +85,10 @@ impl FakeHost {
             ),
         ];
         host.logs = vec![
+            log("compsumm.log", &["Summarized"]),
             log("distmgr.log", &[]),
             log("dmpdownloader.log", &["Starting", "Next check in 24 hours"]),
+            log("smsbkup.log", &["Backed up"]),
             log("smsexec.log", &["Starting SMS_EXECUTIVE...", "\u{1b}[31mred\u{1b}[0m line"]),
         ];
         host.now = Moment(300_000_000_000);
@@ -122,6 +133,10 @@ impl FakeHost {
             doomed: BTreeMap::new(),
             always: None,
             due: Vec::new(),
+            live: false,
+            waits: 0,
+            raises: None,
+            ended: BTreeMap::new(),
             cloud: CloudView::default(),
             settings: BTreeMap::from([
                 (keys::MODE.key, "online".to_owned()),
@@ -235,10 +250,24 @@ impl FakeHost {
     }
 
     fn settle(&mut self, operation: OpId) -> Outcome {
+        let outcome = self.end(operation);
+        if outcome.operation.0 <= self.operations && !self.pending.contains_key(&operation) {
+            self.ended.insert(operation, outcome.clone());
+        }
+        outcome
+    }
+
+    fn end(&mut self, operation: OpId) -> Outcome {
         let outcome = |code: Code, text: &str| Outcome { operation, code, text: text.to_owned() };
         match self.pending.remove(&operation) {
-            None => outcome(Code::INVALID_PARAMETER, "no such operation"),
-            Some(Pending::Never) => outcome(Code::REQUEST_TIMEOUT, "not done in time"),
+            None => match self.ended.get(&operation) {
+                Some(ended) => ended.clone(),
+                None => outcome(Code::DOES_NOT_EXIST, "no operation of that number"),
+            },
+            Some(Pending::Never) => {
+                self.pending.insert(operation, Pending::Never);
+                outcome(Code::REQUEST_TIMEOUT, "not done in time")
+            }
             Some(Pending::Service(state)) => {
                 self.enter_service(state);
                 outcome(Code::OK, "done")
@@ -345,7 +374,12 @@ impl FakeHost {
             let named = |tail: &LogTail| LogTail { lines: Vec::new(), ..tail.clone() };
             return Ok(Told::Logs(self.logs.iter().map(named).collect()));
         };
-        let file = self.row_of(log).map_or(log.to_owned(), |row| self.rows[row].log.clone());
+        let file = match log {
+            "SMS_EXECUTIVE" => "smsexec.log".to_owned(),
+            "SMS_SITE_BACKUP" => "smsbkup.log".to_owned(),
+            "SMS_COMPONENT_STATUS_SUMMARIZER" => "compsumm.log".to_owned(),
+            log => self.row_of(log).map_or(log.to_owned(), |row| self.rows[row].log.clone()),
+        };
         let found = self.logs.iter().find(|tail| tail.file == file);
         let tail =
             found.ok_or_else(|| Refusal::new(Code::DOES_NOT_EXIST, log, "no log yet", ""))?;
@@ -379,14 +413,26 @@ impl FakeHost {
             last_contacted: (errors > 0).then_some(EPOCH),
         };
         vec![
+            row("SMS_COMPONENT_STATUS_SUMMARIZER", Health::Ok, 0),
             row("SMS_DMP_DOWNLOADER", Health::Warning, 1),
             row("SMS_EXECUTIVE", Health::Ok, 0),
             row("SMS_SERVICE_CONNECTOR", Health::Critical, 5),
+            row("SMS_SITE_BACKUP", Health::Ok, 0),
         ]
     }
 
+    fn tick(&mut self, by: Duration) {
+        self.now = self.now + by;
+        if let Some((at, interrupt)) = &self.raises
+            && self.now >= *at
+        {
+            interrupt.raise();
+            self.raises = None;
+        }
+    }
+
     fn clock(&self) -> ClockView {
-        ClockView { now: self.now, utc: EPOCH + self.now.since_start(), is_virtual: true }
+        ClockView { now: self.now, utc: EPOCH + self.now.since_start(), is_virtual: !self.live }
     }
 }
 
@@ -420,8 +466,18 @@ impl HostControl for FakeHost {
         }
     }
 
-    fn wait(&mut self, operation: OpId, _within: Duration) -> Outcome {
-        self.settle(operation)
+    fn wait(&mut self, operation: OpId, within: Duration) -> Outcome {
+        self.waits += 1;
+        let outcome = self.settle(operation);
+        if self.pending.contains_key(&operation) {
+            self.tick(within);
+        }
+        outcome
+    }
+
+    fn pass(&mut self, time: Duration) -> Result<ClockView, Refusal> {
+        self.waits += 1;
+        self.advance(time)
     }
 
     fn advance(&mut self, by: Duration) -> Result<ClockView, Refusal> {
@@ -429,7 +485,7 @@ impl HostControl for FakeHost {
         for operation in operations {
             self.settle(operation);
         }
-        self.now = self.now + by;
+        self.tick(by);
         let (due, later) = self.due.drain(..).partition(|(at, _, _)| *at <= self.now);
         self.due = later;
         for (_, row, state) in due {

@@ -106,7 +106,8 @@ fn exit_statuses() -> String {
     text += &wrapped(
         "Codes 1056 and 1062, which say that a component runs or is stopped already, count as \
          done; with --strict they are a refusal (5). Of several targets the highest status \
-         counts.",
+         counts. After a query with status 3 a script goes on, and that status is forgotten; if the \
+         query is the last line, 3 is the status of the script, and of the command.",
     );
     text
 }
@@ -117,8 +118,8 @@ fn scripts() -> String {
          shell: quotes keep blanks, and # starts a comment. A line has {LINE_BYTES_MAX} bytes \
          at most, in UTF-8. The script ends at the first line whose status is neither 0 nor, \
          from a query, 3; that status is the script's own. With --keep-going it goes on, and \
-         the highest status counts. A script that comes to its end has status 0. A problem is \
-         told with the name of the script and the number of the line. expect holds a verb to \
+         the highest status counts. A script that comes to its end has status 0, or 3 if its \
+         last line is a query that finds some target not Running. A problem is told with the name of the script and the number of the line. expect holds a verb to \
          what it says, and wait waits for a state."
     ))
 }

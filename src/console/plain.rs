@@ -36,13 +36,39 @@ pub(crate) fn escape_json(json: &str) -> String {
     out
 }
 
-/// The start of `text`, for an error that quotes what was typed.
+/// The start of `text`, for an error that quotes what was typed. What a terminal must not see
+/// is shown by its number: taken away, it would leave a word that nobody typed.
 pub(crate) fn shorten(text: &str) -> String {
-    const CHARS_MAX: usize = 60;
-    match text.char_indices().nth(CHARS_MAX) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
+    shorten_to(60, text)
+}
+
+/// The start of `text`: `chars` characters, and three points if that is not all of it.
+pub(crate) fn shorten_to(chars: usize, text: &str) -> String {
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => format!("{}...", visible(&text[..end])),
+        None => visible(text),
     }
+}
+
+/// The same for a word that stands without quotes around it, where an empty one would not be
+/// seen.
+pub(crate) fn word(text: &str) -> String {
+    if text.is_empty() { "\"\"".to_owned() } else { shorten(text) }
+}
+
+/// `text` with everything that [`plain`] would take away shown by its number: `\x01`.
+pub(crate) fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out += "\\n",
+            '\t' => out += "\\t",
+            c if is_unsafe(c) && c.is_ascii() => out += &format!("\\x{:02x}", u32::from(c)),
+            c if is_unsafe(c) => out += &format!("\\u{{{:x}}}", u32::from(c)),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 fn is_unsafe(c: char) -> bool {
@@ -113,6 +139,23 @@ mod tests {
             assert_eq!(plain(text), left, "{text:?}");
         }
         assert_eq!(cell(" one\r\ntwo\tthree "), "one two three");
+    }
+
+    #[test]
+    fn what_was_typed_is_quoted_so_that_it_can_be_seen() {
+        for (text, seen) in [
+            ("query", "query"),
+            ("\u{1}query", "\\x01query"),
+            ("\u{1b}[31mred\u{7f}", "\\x1b[31mred\\x7f"),
+            ("two\nlines\t", "two\\nlines\\t"),
+            ("turn\u{202e}ed\u{9b}", "turn\\u{202e}ed\\u{9b}"),
+            ("", "\"\""),
+        ] {
+            assert_eq!(word(text), seen, "{text:?}");
+            assert_eq!(plain(&word(text)), seen, "{text:?}");
+        }
+        assert_eq!(shorten_to(3, "\u{1}bcd"), "\\x01bc...");
+        assert_eq!(shorten_to(3, "abc"), "abc");
     }
 
     #[test]

@@ -36,7 +36,8 @@ enum Line {
 
 impl Script {
     /// Does each line of `input`. The status is that of the line that ended the script; the
-    /// worst if it kept going; 0 if it came to its end.
+    /// worst if it kept going; 0 if it came to its end, or 3 if its last line is a query that
+    /// found something not running.
     ///
     /// # Errors
     /// `input` could not be read, or one of the outputs not be written.
@@ -48,6 +49,7 @@ impl Script {
         problems: &mut dyn Write,
     ) -> io::Result<ExitStatus> {
         let mut worst = ExitStatus::DONE;
+        let mut last = ExitStatus::DONE;
         for number in 1_u64.. {
             if console.options.interrupt.take() {
                 return Ok(ExitStatus::INTERRUPTED);
@@ -57,10 +59,15 @@ impl Script {
                 Line::Bad(problem) => Reply::fail(ExitStatus::USAGE, problem),
                 Line::Text(line) => {
                     self.echo(&line, out)?;
+                    // What says nothing is not the last line either.
+                    if says_nothing(&line) {
+                        continue;
+                    }
                     console.exec(&line)
                 }
             };
             self.tell(&reply, number, out, problems)?;
+            last = reply.status;
             if !reply.status.lets_a_script_go_on() {
                 worst = worst.worst(reply.status);
                 if !self.keep_going || reply.status == ExitStatus::INTERRUPTED {
@@ -71,7 +78,9 @@ impl Script {
                 break;
             }
         }
-        Ok(worst)
+        // A query in the middle has been read by whoever wrote the script; that of the last
+        // line is its answer. What went wrong before it (keep_going) is in `worst` already.
+        Ok(worst.worst(last))
     }
 
     fn echo(&self, line: &str, out: &mut dyn Write) -> io::Result<()> {
@@ -95,6 +104,12 @@ impl Script {
         }
         problems.flush()
     }
+}
+
+/// An empty line, or a comment.
+fn says_nothing(line: &str) -> bool {
+    let line = line.trim_start();
+    line.is_empty() || line.starts_with('#')
 }
 
 /// The next line without its end. Of a line that is too long no more is kept than the limit:
@@ -178,6 +193,24 @@ mod tests {
         let ran = run(Script::default(), b"stop dmp_uploader\nquery dmp_uploader\necho on\n");
         assert!(ran.out.ends_with("on\n"), "{}", ran.out);
         assert_eq!((ran.status, ran.problems.as_str()), (0, ""));
+    }
+
+    #[test]
+    fn a_query_that_ends_it_is_its_answer() {
+        let kept = Script { keep_going: true, ..Script::default() };
+        for (script, lines, status) in [
+            (Script::default(), "stop dmp_uploader\nquery dmp_uploader", 3),
+            (Script::default(), "stop dmp_uploader\nquery dmp_uploader\n\n  # the end\n", 3),
+            (Script::default(), "exec stop\nexec query\n", 3),
+            (Script::default(), "stop dmp_uploader\nquery all\nquery dmp_downloader\n", 0),
+            (Script::default(), "stop dmp_uploader\nquery all\nexit\n", 0),
+            (Script::default(), "stop dmp_uploader\nexpect Stopped query dmp_uploader\n", 0),
+            (kept.clone(), "stop dmp_uploader\nquery all\nstpo\necho on\n", 2),
+            (kept.clone(), "stop dmp_uploader\nstpo\nquery dmp_uploader\n", 3),
+            (kept, "stop dmp_uploader\nstop nobody\nquery dmp_uploader\n", 4),
+        ] {
+            assert_eq!(run(script, lines.as_bytes()).status, status, "{lines}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Targets: which components a line means. A name, a pattern, a state, or all.
+//! Targets: which components, or what else reports, a line means. A name, a pattern, a state,
+//! or all.
 
 use std::collections::HashSet;
 
@@ -7,13 +8,51 @@ use contract::{Code, State, Substate};
 
 use crate::console::Reply;
 use crate::exit::ExitStatus;
-use crate::plain::shorten;
+use crate::plain::{shorten, word as shown};
+
+/// What a word can mean.
+pub(crate) trait Target: Clone {
+    /// Its whole name.
+    fn name(&self) -> &str;
+
+    /// How it is, if it is a component.
+    fn status(&self) -> Option<&ComponentStatus>;
+}
+
+impl Target for ComponentStatus {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn status(&self) -> Option<&ComponentStatus> {
+        Some(self)
+    }
+}
+
+/// What reports: a component, or what only the summarizer knows, such as the executive itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Reporter {
+    /// Its name.
+    pub(crate) name: String,
+    /// How it is, if it is a component.
+    pub(crate) status: Option<ComponentStatus>,
+}
+
+impl Target for Reporter {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn status(&self) -> Option<&ComponentStatus> {
+        self.status.as_ref()
+    }
+}
 
 /// What the words of a line meant.
-#[derive(Debug, Default)]
-pub(crate) struct Targets {
-    /// The components, each once, in the order of the words.
-    pub(crate) rows: Vec<ComponentStatus>,
+#[derive(Debug)]
+pub(crate) struct Targets<T> {
+    /// What they mean, each once, in the order of the words.
+    pub(crate) rows: Vec<T>,
     /// Words that mean nothing here.
     pub(crate) unknown: Vec<Refusal>,
     /// Words that mean something, and nothing is in that state.
@@ -21,34 +60,39 @@ pub(crate) struct Targets {
     taken: HashSet<String>,
 }
 
-impl Targets {
-    /// The components among `rows` that `words` mean.
-    pub(crate) fn resolve(words: &[&str], rows: &[ComponentStatus]) -> Targets {
-        let mut targets = Targets::default();
+impl<T: Target> Targets<T> {
+    /// What `words` mean among `rows`.
+    pub(crate) fn resolve(words: &[&str], rows: &[T]) -> Targets<T> {
+        let mut targets = Targets {
+            rows: Vec::new(),
+            unknown: Vec::new(),
+            empty: Vec::new(),
+            taken: HashSet::new(),
+        };
         for word in words {
             targets.add(word, rows);
         }
         targets
     }
 
-    fn add(&mut self, word: &str, rows: &[ComponentStatus]) {
+    fn add(&mut self, word: &str, rows: &[T]) {
         if let Some(wanted) = strip_prefix_ignore_case(word, "state=") {
             return self.add_condition(word, wanted, rows);
         }
-        let found: Vec<&ComponentStatus> = match word {
+        let found: Vec<&T> = match word {
             word if word.eq_ignore_ascii_case("all") => return self.take(rows.iter()),
             word if word.contains(['*', '?']) => {
-                rows.iter().filter(|row| matches_pattern(word, &row.name)).collect()
+                rows.iter().filter(|row| matches_pattern(word, row.name())).collect()
             }
             word => named(word, rows).into_iter().collect(),
         };
         if found.is_empty() {
-            self.unknown.push(unknown_component(word, rows.iter().map(|row| row.name.as_str())));
+            self.unknown.push(unknown_component(word, rows.iter().map(T::name)));
         }
         self.take(found.into_iter());
     }
 
-    fn add_condition(&mut self, word: &str, wanted: &str, rows: &[ComponentStatus]) {
+    fn add_condition(&mut self, word: &str, wanted: &str, rows: &[T]) {
         let wanted = match Condition::parse(wanted) {
             Ok(wanted) => wanted,
             Err(problem) => {
@@ -56,9 +100,10 @@ impl Targets {
                 return self.unknown.push(refusal);
             }
         };
-        let found: Vec<&ComponentStatus> = rows.iter().filter(|row| wanted.holds(row)).collect();
+        let holds = |row: &&T| row.status().is_some_and(|status| wanted.holds(status));
+        let found: Vec<&T> = rows.iter().filter(holds).collect();
         if found.is_empty() {
-            self.empty.push(format!("{word}: no component is {wanted}"));
+            self.empty.push(format!("{}: no component is {wanted}", shorten(word)));
         }
         self.take(found.into_iter());
     }
@@ -74,9 +119,12 @@ impl Targets {
         reply
     }
 
-    fn take<'a>(&mut self, found: impl Iterator<Item = &'a ComponentStatus>) {
+    fn take<'a>(&mut self, found: impl Iterator<Item = &'a T>)
+    where
+        T: 'a,
+    {
         for row in found {
-            if self.taken.insert(row.name.clone()) {
+            if self.taken.insert(row.name().to_owned()) {
                 self.rows.push(row.clone());
             }
         }
@@ -88,23 +136,38 @@ pub(crate) fn unknown_component<'a>(word: &str, names: impl Iterator<Item = &'a 
     let reason = "no component of that name";
     if without_prefix(word).eq_ignore_ascii_case("EXECUTIVE") {
         // Known, and yet no component: it is the house that they live in.
-        return unknown(word, reason, Vec::new(), "the executive as a whole is under exec");
+        let way_out = "the executive as a whole is under exec";
+        return Refusal::new(Code::DOES_NOT_EXIST, shown(word), reason, way_out);
     }
-    unknown(word, reason, nearest(word, names), "components lists them")
+    unknown(word, reason, names, "components lists them")
 }
 
-/// The refusal of a name that nothing has.
-pub(crate) fn unknown(word: &str, reason: &str, near: Vec<&str>, otherwise: &str) -> Refusal {
-    let way_out = match near.is_empty() {
+/// The refusal of a name that nothing has, with the `names` most like it.
+pub(crate) fn unknown<'a>(
+    word: &str,
+    reason: &str,
+    names: impl Iterator<Item = &'a str>,
+    otherwise: &str,
+) -> Refusal {
+    Refusal::new(Code::DOES_NOT_EXIST, shown(word), reason, way_out(word, names, otherwise))
+}
+
+/// The `names` most like `word`, as a question; `otherwise` if there are none.
+pub(crate) fn way_out<'a>(
+    word: &str,
+    names: impl Iterator<Item = &'a str>,
+    otherwise: &str,
+) -> String {
+    let near = nearest(word, names);
+    match near.is_empty() {
         true => otherwise.to_owned(),
         false => format!("did you mean {}?", near.join(", ")),
-    };
-    Refusal::new(Code::DOES_NOT_EXIST, shorten(word), reason, way_out)
+    }
 }
 
 /// The component of that name, in any case, with or without its `SMS_`.
-fn named<'a>(word: &str, rows: &'a [ComponentStatus]) -> Option<&'a ComponentStatus> {
-    let is = |row: &&ComponentStatus, name: &str| row.name.eq_ignore_ascii_case(name);
+fn named<'a, T: Target>(word: &str, rows: &'a [T]) -> Option<&'a T> {
+    let is = |row: &&T, name: &str| row.name().eq_ignore_ascii_case(name);
     rows.iter()
         .find(|row| is(row, word))
         .or_else(|| rows.iter().find(|row| is(row, &format!("SMS_{word}"))))

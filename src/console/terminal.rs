@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reedline::{
@@ -14,7 +15,7 @@ use reedline::{
 };
 
 use crate::completion::{Candidate, Names};
-use crate::console::{Console, Reply};
+use crate::console::{Console, Interrupt, Reply};
 use crate::exit::ExitStatus;
 
 const MENU: &str = "completion";
@@ -31,7 +32,8 @@ pub struct Terminal {
 
 impl Terminal {
     /// Shows how components are, then does line after line until the person leaves. Ctrl-C
-    /// clears the line, Ctrl-D leaves. The status is that of the last line.
+    /// clears the line, or ends the verb that runs; a second one during the same verb ends the
+    /// process. Ctrl-D leaves. The status is that of the last line.
     ///
     /// # Errors
     /// The terminal could not be read or written. A history that cannot be kept is told and
@@ -39,6 +41,8 @@ impl Terminal {
     pub fn run(&self, console: &mut Console<'_>) -> io::Result<ExitStatus> {
         let names = Arc::new(Mutex::new(Names::default()));
         let mut editor = self.editor(&names);
+        let mut is_kept = self.history.is_some();
+        let signals = Signals::catch(&console.options.interrupt);
         let prompt = SitePrompt { text: prompt_text(&self.site_code) };
         show(&exec(console, "query"))?;
         let mut status = ExitStatus::DONE;
@@ -47,6 +51,12 @@ impl Terminal {
             *names.lock().unwrap_or_else(PoisonError::into_inner) = Names::from_console(console);
             match editor.read_line(&prompt).map_err(io::Error::other)? {
                 Signal::Success(line) => {
+                    // Before the verb: one that ends the process is a line to remember too.
+                    if let (true, Err(error)) = (is_kept, editor.sync_history()) {
+                        eprintln!("the history cannot be kept: {error}");
+                        is_kept = false;
+                    }
+                    signals.begin();
                     let reply = exec(console, &line);
                     show(&reply)?;
                     status = reply.status;
@@ -91,6 +101,45 @@ impl Terminal {
                 }
             },
         }
+    }
+}
+
+/// Ctrl-C while a verb runs. At the prompt the editor reads it as a key; while a verb runs the
+/// terminal makes a signal of it.
+struct Signals {
+    interrupt: Interrupt,
+    /// Whether the next one ends the process: somebody has asked once, or nobody looks any more.
+    is_last: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// Raises `interrupt` on a signal from now on. Where that cannot be, a signal ends the
+    /// process as ever, and the person is told.
+    fn catch(interrupt: &Interrupt) -> Signals {
+        use signal_hook::{consts::SIGINT, flag};
+        let status = i32::from(ExitStatus::INTERRUPTED.number());
+        let is_last = Arc::new(AtomicBool::new(false));
+        // In this order: the first signal only arms the second.
+        let caught = flag::register_conditional_shutdown(SIGINT, status, Arc::clone(&is_last))
+            .and_then(|_| flag::register(SIGINT, Arc::clone(&is_last)))
+            .and_then(|_| flag::register(SIGINT, interrupt.flag()));
+        if let Err(error) = caught {
+            eprintln!("Ctrl-C while a verb runs ends the process: {error}");
+        }
+        Signals { interrupt: interrupt.clone(), is_last }
+    }
+
+    /// A verb begins: what came before was not meant for it.
+    fn begin(&self) {
+        self.is_last.store(false, Ordering::SeqCst);
+        self.interrupt.take();
+    }
+}
+
+impl Drop for Signals {
+    /// The prompt is gone and nobody looks at the flag: Ctrl-C ends the process again.
+    fn drop(&mut self) {
+        self.is_last.store(true, Ordering::SeqCst);
     }
 }
 
@@ -183,6 +232,24 @@ mod tests {
         assert_eq!(prompt_text("PS1"), "PS1> ");
         assert_eq!(prompt_text("P\u{1b}[31mS1"), "PS1> ");
         assert_eq!(prompt_text(""), "> ");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_signal_ends_the_verb_and_not_the_process() {
+        let mut host = FakeHost::site();
+        host.live = true;
+        let mut console = Console::new(&mut host, crate::Options::default());
+        let signals = Signals::catch(&console.options.interrupt);
+        signals.begin();
+        signal_hook::low_level::raise(signal_hook::consts::SIGINT).unwrap();
+        assert!(signals.is_last.load(Ordering::SeqCst));
+        let reply = console.exec("wait dmp_downloader Stopped --within 100d");
+        assert_eq!(reply.status, ExitStatus::INTERRUPTED, "{}", reply.problems);
+        // The next verb knows nothing of it.
+        signals.begin();
+        assert!(!signals.is_last.load(Ordering::SeqCst));
+        assert_eq!(console.exec("wait dmp_downloader Running").status, ExitStatus::DONE);
     }
 
     #[test]

@@ -23,7 +23,12 @@ fn golden(name: &str) -> PathBuf {
 }
 
 fn options() -> Options {
-    let known = |id| (id == 11412).then(|| "An endpoint is out of reach.".to_owned());
+    let known = |id| match id {
+        11412 => Some("An endpoint is out of reach.".to_owned()),
+        // As the catalogue has it: with the id in front, on several lines.
+        4629 => Some("4629 (Error, SMS Server)\nIt failed.\nthe text is our own".to_owned()),
+        _ => None,
+    };
     Options { status_text: Some(Box::new(known)), ..Options::default() }
 }
 
@@ -187,6 +192,111 @@ fn a_stop_that_is_interrupted_says_so_and_can_be_waited_for() {
     console.options.interrupt.raise();
     assert_eq!(console.exec("wait dmp_downloader Running").status, ExitStatus::INTERRUPTED);
     assert_eq!(console.exec("query dmp_uploader").status, ExitStatus::DONE);
+}
+
+#[test]
+fn on_real_time_an_operation_is_waited_for_piece_by_piece() {
+    let doomed = |host: &mut FakeHost| {
+        host.live = true;
+        host.doomed.insert("SMS_DMP_UPLOADER".into(), contract::Code::REQUEST_TIMEOUT);
+    };
+    // Not done in time: all of the time, in pieces, and the whole of it in the answer.
+    let mut host = FakeHost::site();
+    doomed(&mut host);
+    let reply = Console::new(&mut host, options()).exec("stop dmp_uploader --within 1s");
+    assert_eq!(reply.status, ExitStatus::TIMED_OUT);
+    assert!(reply.problems.contains("not done within 1s"), "{}", reply.problems);
+    assert_eq!(host.waits, 10);
+    // Interrupted on the way: this one and those behind it.
+    let mut host = FakeHost::site();
+    doomed(&mut host);
+    let options = options();
+    host.raises = Some((contract::Moment(300_350_000_000), options.interrupt.clone()));
+    let reply = Console::new(&mut host, options).exec("stop dmp_uploader service_connector");
+    assert_eq!(reply.status, ExitStatus::INTERRUPTED);
+    assert!(reply.problems.contains("wait --op 1 "), "{}", reply.problems);
+    assert!(reply.problems.contains("wait --op 2 "), "{}", reply.problems);
+    assert_eq!(host.waits, 4);
+    // The same of wait --op.
+    let options = self::options();
+    host.raises = Some((contract::Moment(300_650_000_000), options.interrupt.clone()));
+    let reply = Console::new(&mut host, options).exec("wait --op 1");
+    assert_eq!(reply.status, ExitStatus::INTERRUPTED);
+    assert!(reply.problems.contains("op #1: interrupted"), "{}", reply.problems);
+}
+
+#[test]
+fn virtual_time_is_waited_for_in_growing_steps_and_real_time_in_even_ones() {
+    for (line, most) in [
+        ("wait all Stopped --within 5m", 500),
+        ("wait all Stopped --within 100d", 11_000),
+        ("wait all Stopped --within 36500d", 11_000),
+    ] {
+        let mut host = FakeHost::site();
+        let reply = Console::new(&mut host, options()).exec(line);
+        assert_eq!(reply.status, ExitStatus::TIMED_OUT, "{line}");
+        assert!(host.waits < most, "{line}: {} looks", host.waits);
+    }
+    // The first moments are met to 10 ms; later ones to a sixteenth.
+    for (due_ms, met_ms) in [(10, 10), (70, 70), (150, 150), (9_990, 10_615)] {
+        let mut host = FakeHost::trouble();
+        host.due = vec![(
+            contract::Moment(300_000_000_000 + due_ms * 1_000_000),
+            2,
+            contract::State::Running,
+        )];
+        let reply = Console::new(&mut host, options()).exec("wait dmp_uploader Running --json");
+        let told: serde_json::Value = serde_json::from_str(&reply.text).unwrap();
+        let waited = told[0]["waited_ms"].as_u64().unwrap();
+        assert!((due_ms..=met_ms).contains(&waited), "due after {due_ms}, met after {waited}");
+    }
+    let mut host = FakeHost::site();
+    host.live = true;
+    Console::new(&mut host, options()).exec("wait all Stopped --within 1s");
+    assert_eq!(host.waits, 20);
+}
+
+#[test]
+fn an_advance_is_interrupted_between_two_days() {
+    let mut host = FakeHost::site();
+    let options = options();
+    host.raises = Some((contract::Moment(90_000_000_000_000), options.interrupt.clone()));
+    let reply = Console::new(&mut host, options).exec("advance 7d");
+    assert_eq!(reply.status, ExitStatus::INTERRUPTED);
+    assert!(reply.problems.contains("5d of 7d are left"), "{}", reply.problems);
+    assert!(reply.text.starts_with("2026-11-22 00:05:00 UTC"), "{}", reply.text);
+}
+
+#[test]
+fn a_long_value_is_cut_in_the_list_alone() {
+    let mut host = FakeHost::site();
+    let long = format!("24h{}", "0s".repeat(100));
+    let mut console = Console::new(&mut host, options());
+    assert_eq!(
+        console.exec(&format!("settings set update_check_interval {long}")).status.number(),
+        0
+    );
+    let list = console.exec("settings").text;
+    assert!(list.lines().all(|line| line.len() < 130) && list.contains("0s0..."), "{list}");
+    for whole in ["settings show update_check_interval", "settings --json"] {
+        assert!(console.exec(whole).text.contains(&long), "{whole}");
+    }
+}
+
+#[test]
+fn what_a_terminal_would_swallow_is_shown() {
+    let mut host = FakeHost::site();
+    let mut console = Console::new(&mut host, options());
+    for (line, shown) in [
+        ("\u{1}query", "unknown verb \"\\x01query\""),
+        ("query \u{1}dmp_uploader", "\\x01dmp_uploader: no component"),
+        ("query \u{202e}x", "\\u{202e}x: no component"),
+        ("help \u{7}stop", "\"\\x07stop\""),
+        ("advance \u{1}1h", "'\\x011h'"),
+    ] {
+        let reply = console.exec(line);
+        assert!(reply.problems.contains(shown), "{line:?}: {}", reply.problems);
+    }
 }
 
 #[test]

@@ -56,7 +56,9 @@ pub(crate) enum Kind {
     Nothing,
     /// A component's name.
     Component,
-    /// A component's name or a log's file name.
+    /// The name of what has status and messages: a component, or the executive itself.
+    Reporter,
+    /// One of those names, or a log's file name.
     Log,
     /// The key of a setting.
     SettingKey,
@@ -188,7 +190,8 @@ fn last_arg() -> Arg {
         .long("last")
         .value_name("N")
         .default_value("20")
-        .value_parser(clap::value_parser!(u32).range(1..=100_000))
+        .allow_negative_numbers(true)
+        .value_parser(parse_last)
         .help("At most this many, the newest")
 }
 
@@ -197,13 +200,21 @@ fn last(args: &ArgMatches) -> usize {
     args.get_one::<u32>("last").map_or(20, |last| *last as usize)
 }
 
+fn parse_last(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(last @ 1..=100_000) => Ok(last),
+        _ => Err("it is a number from 1 to 100000".to_owned()),
+    }
+}
+
 /// `--within DURATION`.
 fn within_arg(default: &'static str) -> Arg {
     Arg::new("within")
         .long("within")
         .value_name("DURATION")
         .default_value(default)
-        .value_parser(contract::time::parse_duration)
+        .allow_hyphen_values(true)
+        .value_parser(crate::when::parse_duration)
         .help("Wait at most this long")
 }
 

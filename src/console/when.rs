@@ -38,9 +38,56 @@ pub(crate) fn rough(duration: Duration) -> String {
     text
 }
 
+/// The duration that a person typed, as [`contract::time::parse_duration`] reads it; H and D
+/// may be capitals, which no other unit could be meant by.
+///
+/// # Errors
+/// What a duration looks like, or that it is too long.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    if text.trim_start().starts_with('-') {
+        return Err("a duration is not negative; it looks like 24h, 7d, 1h30m or 500ms".to_owned());
+    }
+    let text = text.replace('H', "h").replace('D', "d");
+    // A number beyond 64 bits is a number all the same: too many, and not "no duration".
+    let mut capped = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, digits) = rest.split_at(start);
+        let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+        capped += before;
+        capped += &digits[..end].parse().unwrap_or(u64::MAX).to_string();
+        rest = &digits[end..];
+    }
+    contract::time::parse_duration(&(capped + rest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_read_and_what_is_wrong_with_them_is_said() {
+        for (text, seconds) in [("24h", 86_400), ("24H", 86_400), ("2D3h", 183_600), ("0s", 0)] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for (text, said) in [
+            ("-1h", "not negative"),
+            (" -1h", "not negative"),
+            ("99999999999999999999h", "a century at most"),
+            ("99999999999999999999ms", "a century at most"),
+            ("1d40000d", "a century at most"),
+            ("", "looks like"),
+            ("soon", "looks like"),
+            ("24", "looks like"),
+            ("99999999999999999999", "looks like"),
+            ("99999999999999999999x", "looks like"),
+            // Minutes, or months to somebody: not guessed.
+            ("5M", "looks like"),
+        ] {
+            let problem = parse_duration(text).unwrap_err();
+            assert!(problem.contains(said), "{text}: {problem}");
+        }
+    }
 
     #[test]
     fn durations_have_two_units_at_most() {

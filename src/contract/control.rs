@@ -258,7 +258,7 @@ pub trait HostControl {
     fn ask(&mut self, ask: Ask) -> Result<Told, Refusal>;
 
     /// Waits until the operation has ended, `within` at most: real time live, virtual time
-    /// in simulation.
+    /// in simulation. Code 1060 if there never was an operation of that number.
     fn wait(&mut self, operation: OpId, within: Duration) -> Outcome;
 
     /// Moves the site's clock on by `by`; what falls due on the way happens, in order.
@@ -382,7 +382,12 @@ pub trait HostControl {
     fn ask_and_wait(&mut self, ask: Ask, subject: &str) -> Result<Accepted, Refusal> {
         const WITHIN: Duration = Duration::from_secs(300);
         let Told::Accepted(accepted) = self.ask(ask)? else {
-            unreachable!("a command is accepted or refused");
+            return Err(Refusal::new(
+                Code::INVALID_PARAMETER,
+                subject,
+                "a question is no command, there is nothing to wait for",
+                "ask it",
+            ));
         };
         let Some(operation) = accepted.operation else { return Ok(accepted) };
         let outcome = self.wait(operation, WITHIN);

@@ -243,6 +243,8 @@ pub enum FailureKind {
     BadName,
     /// A file could not be read or written.
     Disk,
+    /// A file of the site does not hold what it should.
+    Malformed,
     /// What was asked for is not there.
     NotFound,
 }
@@ -262,6 +264,7 @@ impl fmt::Display for FailureKind {
             FailureKind::NotTrusted => f.write_str("not signed by anyone trusted"),
             FailureKind::BadName => f.write_str("bad name"),
             FailureKind::Disk => f.write_str("disk failure"),
+            FailureKind::Malformed => f.write_str("malformed"),
             FailureKind::NotFound => f.write_str("not found"),
         }
     }

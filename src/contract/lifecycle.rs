@@ -208,7 +208,8 @@ pub enum Command {
     TryRestart,
     /// End it now, without its stop hook.
     Kill,
-    /// Clear a failure, its budget and its delay; starts nothing.
+    /// Clear a failure and its budget; starts nothing, but a restart that was due is not delayed
+    /// any longer.
     ResetFailed,
 }
 

@@ -13,6 +13,7 @@ use crate::component::Registry;
 use crate::control::Refusal;
 use crate::effect::{Answer, Failure, Request};
 use crate::settings::Settings;
+use crate::time::WallTime;
 
 /// A request under way.
 pub type Pending = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -41,11 +42,15 @@ pub trait Outside: Send + Sync {
     fn snapshot(&self) -> Result<String, Failure>;
 }
 
-/// What must outlive the process.
+/// What must outlive the process. What a file of it does not name is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Kept {
     /// The stored settings that an operator has changed since the site was installed.
     pub settings: Settings,
+    /// When the site was installed, where its definition does not say: at its first start.
+    #[serde(default)]
+    pub installed: Option<WallTime>,
     /// What components keep for their next lives, by component.
     pub registries: BTreeMap<String, Registry>,
 }

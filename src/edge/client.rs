@@ -124,7 +124,9 @@ impl Client {
     /// # Errors
     /// See [`FailureKind`]; [`FailureKind::NotTrusted`] if `trusted` did not sign it.
     pub async fn fetch_signed(&self, url: &str, bytes_max: u64, trusted: &TrustedKey) -> Answer {
-        let bytes = within(self.time_outs.document, self.fetch(url, bytes_max)).await??;
+        let address = Address::parse(url)?;
+        let fetched = self.fetch(&address, bytes_max);
+        let bytes = within(&address, self.time_outs.document, fetched).await??;
         match trusted.open(&bytes) {
             Ok(document) => Ok(Reply::Signed { document: document.to_vec() }),
             Err(error) => Err(Failure::new(FailureKind::NotTrusted, error.to_string())),
@@ -139,12 +141,13 @@ impl Client {
         let address = Address::parse(url)?;
         let request = self.request(Method::POST, &address)?;
         let request = request.header(CONTENT_TYPE, "application/json").body(json);
-        let response = within(self.time_outs.document, self.send(request)).await??;
+        let sent = self.send(&address, request);
+        let response = within(&address, self.time_outs.document, sent).await??;
         let status = response.status();
         if status.is_success() {
             return Ok(Reply::Uploaded);
         }
-        Err(Failure::new(FailureKind::Status(status.as_u16()), "the server answered so"))
+        Err(address.answered(status.as_u16()))
     }
 
     /// Carries [`Probe`](contract::Request::Probe) out. Any status is connectivity (domain.md
@@ -155,46 +158,47 @@ impl Client {
     pub async fn probe(&self, url: &str, time_out: Duration) -> Answer {
         let address = Address::parse(url)?;
         let request = self.request(Method::GET, &address)?;
-        let response = within(time_out, request.send()).await?;
-        let response = response.map_err(|error| failure::http(&error))?;
+        let response = within(&address, time_out, request.send()).await?;
+        let response = response.map_err(|error| self.failure(&address, &error))?;
         Ok(Reply::Probed { status: response.status().as_u16() })
     }
 
-    /// GETs `url`, redirects followed, and answers with the head of a success.
-    pub(crate) async fn get(&self, url: &str) -> Result<Response, Failure> {
-        let mut address = Address::parse(url)?;
+    /// GETs `address`, redirects followed, and answers with the head of a success and who sent
+    /// it.
+    pub(crate) async fn get(&self, address: &Address) -> Result<(Address, Response), Failure> {
+        let mut address = address.clone();
         let mut redirects = Redirects::default();
         loop {
-            let response = self.send(self.request(Method::GET, &address)?).await?;
+            let request = self.request(Method::GET, &address)?;
+            let response = self.send(&address, request).await?;
             // A header that is no text leads nowhere.
             let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
-            match redirects.judge(response.status().as_u16(), location)? {
+            match redirects.judge(&address, response.status().as_u16(), location)? {
                 Some(next) => address = next,
-                None => return Ok(response),
+                None => return Ok((address, response)),
             }
         }
     }
 
-    /// The next piece of a body; nothing at its end.
+    /// The next piece of a body that `from` sends; nothing at its end.
     pub(crate) async fn next_piece(
         &self,
+        from: &Address,
         response: &mut Response,
     ) -> Result<Option<hyper::body::Bytes>, Failure> {
-        let piece = within(self.time_outs.idle, response.chunk()).await?;
-        piece.map_err(|error| failure::http(&error))
+        let piece = within(from, self.time_outs.idle, response.chunk()).await?;
+        piece.map_err(|error| self.failure(from, &error))
     }
 
-    async fn fetch(&self, url: &str, bytes_max: u64) -> Result<Vec<u8>, Failure> {
-        let too_large =
-            || Failure::new(FailureKind::TooLarge, format!("more than {bytes_max} bytes"));
-        let mut response = self.get(url).await?;
+    async fn fetch(&self, address: &Address, bytes_max: u64) -> Result<Vec<u8>, Failure> {
+        let (from, mut response) = self.get(address).await?;
         if response.content_length().is_some_and(|length| length > bytes_max) {
-            return Err(too_large());
+            return Err(from.too_large(bytes_max));
         }
         let mut bytes = Vec::new();
-        while let Some(piece) = self.next_piece(&mut response).await? {
+        while let Some(piece) = self.next_piece(&from, &mut response).await? {
             if (bytes.len() + piece.len()) as u64 > bytes_max {
-                return Err(too_large());
+                return Err(from.too_large(bytes_max));
             }
             bytes.extend_from_slice(&piece);
         }
@@ -204,22 +208,31 @@ impl Client {
     /// A request to a host that is known. Whoever is not known is not connected to.
     fn request(&self, method: Method, address: &Address) -> Result<RequestBuilder, Failure> {
         if self.names.get(address.host()).is_none() {
-            let text = format!("{} {NoSuchName}", address.host());
-            return Err(Failure::new(FailureKind::NameNotResolved, text));
+            return Err(address.unknown());
         }
         Ok(self.http.request(method, address.to_string()))
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
-        let response = within(self.time_outs.idle, request.send()).await?;
-        response.map_err(|error| failure::http(&error))
+    async fn send(&self, to: &Address, request: RequestBuilder) -> Result<Response, Failure> {
+        let response = within(to, self.time_outs.idle, request.send()).await?;
+        response.map_err(|error| self.failure(to, &error))
+    }
+
+    fn failure(&self, address: &Address, error: &reqwest::Error) -> Failure {
+        if error.is_timeout() {
+            // The one time-out that is the library's.
+            return address.timed_out(self.time_outs.connect);
+        }
+        failure::http(address, error)
     }
 }
 
-async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Failure> {
-    tokio::time::timeout(limit, work)
-        .await
-        .map_err(|_| Failure::new(FailureKind::TimedOut, format!("nothing came within {limit:?}")))
+async fn within<T>(
+    address: &Address,
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> Result<T, Failure> {
+    tokio::time::timeout(limit, work).await.map_err(|_| address.timed_out(limit))
 }
 
 fn tls(roots: impl IntoIterator<Item = Vec<u8>>) -> Result<rustls::ClientConfig, BuildError> {

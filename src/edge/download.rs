@@ -26,28 +26,33 @@ impl Download {
     /// this future or by the file work that it started, and goes with either.
     pub(crate) async fn run(self, client: &Client, folder: &Arc<SiteFolder>) -> Answer {
         plain_name(&self.file)?;
-        Address::parse(&self.url)?;
+        let address = Address::parse(&self.url)?;
         let (here, wanted) = (Arc::clone(folder), self.clone());
         let already_there =
             blocking(move || here.has_payload(&wanted.file, wanted.bytes, &wanted.sha256));
         let already_there = already_there.await?;
         if !already_there {
-            let incoming = self.fetch(client, folder).await?;
+            let incoming = self.fetch(&address, client, folder).await?;
             let Download { file, bytes, sha256, .. } = self.clone();
             blocking(move || incoming.publish(&file, bytes, &sha256)).await?;
         }
         Ok(Reply::Downloaded { bytes: self.bytes, already_there })
     }
 
-    async fn fetch(&self, client: &Client, folder: &Arc<SiteFolder>) -> Result<Incoming, Failure> {
-        let mut response = client.get(&self.url).await?;
+    async fn fetch(
+        &self,
+        address: &Address,
+        client: &Client,
+        folder: &Arc<SiteFolder>,
+    ) -> Result<Incoming, Failure> {
+        let (from, mut response) = client.get(address).await?;
         if let Some(length) = response.content_length().filter(|length| *length != self.bytes) {
             return Err(self.wrong_size(&format!("{length} bytes were announced")));
         }
         let here = Arc::clone(folder);
         let mut incoming = blocking(move || here.incoming_payload()).await?;
         let (mut block, mut taken) = (Vec::new(), 0);
-        while let Some(piece) = client.next_piece(&mut response).await? {
+        while let Some(piece) = client.next_piece(&from, &mut response).await? {
             taken += piece.len() as u64;
             if taken > self.bytes {
                 return Err(self.wrong_size("more bytes came"));

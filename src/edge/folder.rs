@@ -10,13 +10,15 @@ use cloud::hash::{self, Hasher};
 use cloud::plain_name;
 use contract::{Failure, FailureKind};
 
-use crate::failure::disk;
+use crate::failure::{disk, gone, make_folder, make_folders};
 use crate::snapshot;
 use crate::temp::{TempFile, sweep};
 
 const PAYLOAD: &str = "EasySetupPayload";
 const CONTENT: &str = "ContentLib";
 const POINTS: &str = "DistributionPoints";
+pub(crate) const INBOXES: &str = "inboxes";
+const LOGS: &str = "logs";
 const LOCK: &str = "site.lock";
 
 /// How much of a file is read at a time.
@@ -51,12 +53,14 @@ impl SiteFolder {
     /// # Errors
     /// [`FailureKind::Disk`], also if another process has it open.
     pub fn open(root: &Path) -> Result<Self, Failure> {
-        make_folder(root)?;
-        let lock = lock(&root.join(LOCK))?;
-        for name in [PAYLOAD, CONTENT, POINTS, "logs", "inboxes"] {
+        make_folders(root).map_err(or_another)?;
+        let lock = lock(root)?;
+        for name in [PAYLOAD, CONTENT, POINTS, LOGS, INBOXES] {
             make_folder(&root.join(name))?;
         }
-        snapshot::recover(root)?;
+        // A leftover that cannot be cleared away is nothing to a site that makes no backup; the
+        // next backup tells.
+        let _ = snapshot::recover(root);
         sweep_all(root)?;
         Ok(SiteFolder {
             root: root.to_owned(),
@@ -96,7 +100,7 @@ impl SiteFolder {
 
     /// A file on its way into EasySetupPayload.
     pub(crate) fn incoming_payload(&self) -> Result<Incoming, Failure> {
-        self.incoming(&self.root.join(PAYLOAD))
+        self.incoming(&self.folder(PAYLOAD)?)
     }
 
     /// Takes `file` of EasySetupPayload into the content library under the id `content`;
@@ -108,7 +112,7 @@ impl SiteFolder {
     /// [`FailureKind::Disk`].
     pub fn add_content(&self, content: &str, file: &str, sha256: &str) -> Result<u64, Failure> {
         let (content, file) = (plain_name(content)?, plain_name(file)?);
-        let library = self.root.join(CONTENT);
+        let library = self.folder(CONTENT)?;
         let bytes = self.copy(&self.root.join(PAYLOAD).join(file), &library, content, sha256)?;
         // After the content: content without a hash counts as not there, so a crash between the
         // two is healed by adding it again.
@@ -129,8 +133,11 @@ impl SiteFolder {
         let (content, to) = (plain_name(content)?, plain_name(to)?);
         let library = self.root.join(CONTENT);
         let note = library.join(hash_file(content));
-        let sha256 = fs::read_to_string(&note).map_err(|error| missing_or_disk(&note, &error))?;
-        let point = self.root.join(POINTS).join(to);
+        let sha256 = fs::read_to_string(&note).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => missing(&library.join(content)),
+            _ => disk(&note, &error),
+        })?;
+        let point = self.folder(POINTS)?.join(to);
         make_folder(&point)?;
         self.copy(&library.join(content), &point, content, &sha256)
     }
@@ -138,6 +145,17 @@ impl SiteFolder {
     /// A number that no other temporary file of this folder has.
     pub(crate) fn next_temp(&self) -> u64 {
         self.temp_count.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The folder `name` of the site, made again if it was deleted while the site runs. The
+    /// site's own is not: its lock went with it, and another process may have made a new one.
+    pub(crate) fn folder(&self, name: &str) -> Result<PathBuf, Failure> {
+        if !self.root.is_dir() {
+            return Err(gone(&self.root));
+        }
+        let path = self.root.join(name);
+        make_folder(&path)?;
+        Ok(path)
     }
 
     fn incoming(&self, folder: &Path) -> Result<Incoming, Failure> {
@@ -193,20 +211,24 @@ fn hash_file(content: &str) -> String {
     format!(".{content}.sha256")
 }
 
-fn make_folder(path: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(path).map_err(|error| disk(path, &error))
+/// `failure` to open a site folder, with the way out that is always open.
+fn or_another(failure: Failure) -> Failure {
+    let before = if failure.text.contains("; ") { ", or" } else { ";" };
+    Failure::new(failure.kind, format!("{}{before} give another folder", failure.text))
 }
 
-fn lock(path: &Path) -> Result<File, Failure> {
-    let file = File::options().create(true).truncate(false).write(true).open(path);
-    let file = file.map_err(|error| disk(path, &error))?;
+fn lock(root: &Path) -> Result<File, Failure> {
+    let path = root.join(LOCK);
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|error| disk(&path, &error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            let text = format!("{}: another process has this site folder open", path.display());
-            Err(Failure::new(FailureKind::Disk, text))
+            let text = "another process has this site folder open; close it";
+            let text = format!("{}: {text}", root.display());
+            Err(or_another(Failure::new(FailureKind::Disk, text)))
         }
-        Err(TryLockError::Error(error)) => Err(disk(path, &error)),
+        Err(TryLockError::Error(error)) => Err(disk(&path, &error)),
     }
 }
 
@@ -225,11 +247,11 @@ fn sweep_all(root: &Path) -> Result<(), Failure> {
 }
 
 fn missing_or_disk(path: &Path, error: &io::Error) -> Failure {
-    if error.kind() == io::ErrorKind::NotFound {
-        Failure::new(FailureKind::NotFound, format!("{} is not there", path.display()))
-    } else {
-        disk(path, error)
-    }
+    if error.kind() == io::ErrorKind::NotFound { missing(path) } else { disk(path, error) }
+}
+
+fn missing(path: &Path) -> Failure {
+    Failure::new(FailureKind::NotFound, format!("{} is not there", path.display()))
 }
 
 fn read_blocks(
@@ -325,9 +347,108 @@ mod tests {
         let first = open(&root);
         let refused = SiteFolder::open(root.path()).unwrap_err();
         assert_eq!(refused.kind, FailureKind::Disk);
-        assert!(refused.text.contains("another process"), "{refused}");
+        let wanted = "another process has this site folder open; close it, or give another folder";
+        assert_eq!(refused.text, format!("{}: {wanted}", root.path().display()));
         drop(first);
         open(&root);
+    }
+
+    /// What opening the folder at `root` fails with.
+    fn not_opened(root: &Path) -> String {
+        let failure = SiteFolder::open(root).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Disk);
+        failure.text
+    }
+
+    #[test]
+    fn a_file_where_a_folder_is_needed_is_named_with_the_way_out() {
+        for name in [PAYLOAD, CONTENT, POINTS, LOGS, INBOXES] {
+            let root = tempfile::tempdir().unwrap();
+            let path = root.path().join(name);
+            fs::write(&path, "mine").unwrap();
+            let wanted = "is a file, a folder is needed; move it away";
+            assert_eq!(not_opened(root.path()), format!("{} {wanted}", path.display()));
+            assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+        }
+        for name in [LOCK, "site"] {
+            let root = tempfile::tempdir().unwrap();
+            let path = root.path().join(name);
+            if name == LOCK {
+                fs::create_dir(&path).unwrap();
+                let wanted = "is a folder, a file is needed; move it away";
+                assert_eq!(not_opened(root.path()), format!("{} {wanted}", path.display()));
+            } else {
+                fs::write(&path, "mine").unwrap();
+                let wanted = "is a file, a folder is needed; move it away, or give another folder";
+                let wanted = format!("{} {wanted}", path.display());
+                assert_eq!(not_opened(&path), wanted);
+                assert_eq!(not_opened(&path.join("deep/er")), wanted);
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_leads_nowhere_is_no_folder() {
+        let root = tempfile::tempdir().unwrap();
+        let link = root.path().join("site");
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        let wanted = "is a link that leads nowhere, a folder is needed; move it away, or give \
+                      another folder";
+        for path in [link.clone(), link.join("deeper")] {
+            assert_eq!(not_opened(&path), format!("{} {wanted}", link.display()));
+        }
+    }
+
+    #[test]
+    fn folders_that_are_deleted_while_the_site_runs_are_made_again() {
+        let (root, folder, sha256) = with_payload();
+        let remove = |name| fs::remove_dir_all(root.path().join(name)).unwrap();
+        remove(CONTENT);
+        assert_eq!(folder.add_content("PS100001", "x.cab", &sha256), Ok(6));
+        remove(POINTS);
+        assert_eq!(folder.distribute("PS100001", "DP1"), Ok(6));
+        remove(PAYLOAD);
+        assert_eq!(folder.has_payload("x.cab", 6, &sha256), Ok(false));
+        let mut incoming = folder.incoming_payload().unwrap();
+        incoming.write(b"update").unwrap();
+        incoming.publish("x.cab", 6, &sha256).unwrap();
+        assert_eq!(folder.has_payload("x.cab", 6, &sha256), Ok(true));
+        remove(CONTENT);
+        let failure = folder.distribute("PS100001", "DP1").unwrap_err();
+        assert_eq!(failure.kind, FailureKind::NotFound);
+    }
+
+    #[test]
+    fn a_site_folder_that_is_gone_is_not_made_again_behind_its_lock() {
+        let parent = tempfile::tempdir().unwrap();
+        let root = parent.path().join("site");
+        let folder = SiteFolder::open(&root).unwrap();
+        fs::remove_dir_all(&root).unwrap();
+        let wanted = format!("{} is not there any more; put it back", root.display());
+        assert_eq!(folder.incoming_payload().unwrap_err().text, wanted);
+        assert_eq!(folder.keep(&Default::default()).unwrap_err().text, wanted);
+        assert_eq!(folder.snapshot().unwrap_err().text, wanted);
+        assert!(!root.exists());
+    }
+
+    #[test]
+    fn a_file_in_the_way_of_a_running_site_is_named() {
+        let (root, folder, sha256) = with_payload();
+        folder.add_content("PS100001", "x.cab", &sha256).unwrap();
+        fs::write(root.path().join("DistributionPoints/DP1"), "mine").unwrap();
+        let text = folder.distribute("PS100001", "DP1").unwrap_err().text;
+        assert!(text.ends_with("DP1 is a file, a folder is needed; move it away"), "{text}");
+        fs::remove_dir_all(root.path().join(PAYLOAD)).unwrap();
+        fs::write(root.path().join(PAYLOAD), "mine").unwrap();
+        let wanted = "EasySetupPayload is a file, a folder is needed; move it away";
+        for failure in [
+            folder.has_payload("x.cab", 6, &sha256).unwrap_err(),
+            folder.incoming_payload().unwrap_err(),
+            folder.add_content("PS100002", "x.cab", &sha256).unwrap_err(),
+        ] {
+            assert!(failure.text.ends_with(wanted), "{failure}");
+        }
     }
 
     #[test]

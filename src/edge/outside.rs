@@ -14,6 +14,7 @@ use contract::{Failure, Reply, Request};
 
 use crate::client::{BuildError, Client, Names};
 use crate::download::{Download, blocking};
+use crate::failure::reason;
 use crate::folder::SiteFolder;
 use crate::server::EmbeddedCloud;
 
@@ -105,12 +106,12 @@ fn stored(work: impl FnOnce() -> Result<u64, Failure> + Send + 'static) -> Pendi
 /// Why an embedded edge did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The site's folder could not be opened.
-    #[error("the site folder could not be opened")]
-    Folder(#[source] Failure),
+    /// The site's folder could not be opened. Its text says all.
+    #[error("{}", .0.text)]
+    Folder(Failure),
     /// The embedded cloud could not be started.
-    #[error("the embedded cloud could not be started")]
-    Cloud(#[source] io::Error),
+    #[error("the embedded cloud could not be started: {}", reason(.0))]
+    Cloud(io::Error),
     /// The client could not be made.
     #[error("the client of the embedded cloud could not be made")]
     Client(#[source] BuildError),

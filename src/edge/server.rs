@@ -20,6 +20,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use crate::failure::reason;
 use crate::identity::Identity;
 use crate::wire::{self, Shared};
 
@@ -115,7 +116,7 @@ impl EmbeddedCloud {
         }
         match told.recv() {
             Ok(Ok(())) => Ok(result),
-            Ok(Err(error)) => Err(cannot_listen(&error.to_string())),
+            Ok(Err(error)) => Err(cannot_listen(&reason(&error))),
             Err(_) => Err(cannot_listen("its thread is gone")),
         }
     }

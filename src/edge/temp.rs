@@ -70,7 +70,9 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 pub(crate) fn sweep(folder: &Path) -> Result<(), Failure> {
     for entry in fs::read_dir(folder).map_err(|error| disk(folder, &error))? {
         let entry = entry.map_err(|error| disk(folder, &error))?;
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+        // Ours are files. What else has such a name is somebody's, and hinders nobody.
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && entry.file_name().to_string_lossy().starts_with(PREFIX) {
             fs::remove_file(entry.path()).map_err(|error| disk(&entry.path(), &error))?;
         }
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use contract::component::Registry;
 use contract::control::{Outcome, Refusal, ServiceCommand};
-use contract::id::{ComponentId, Generation, Ticket};
+use contract::id::{ComponentId, Generation, OpId, Ticket};
 use contract::outside::Kept;
 use contract::time::Moment;
 use contract::{
@@ -21,7 +21,7 @@ use contract::{
 };
 use kernel::{Board, Clock, Executive, Order, Output, Step, Transition};
 use site::SiteDefinition;
-use status::{LogLine, StatusManager};
+use status::{LogLine, StatusManager, ids};
 
 use logbook::LogBook;
 
@@ -63,6 +63,9 @@ pub struct Host {
     changed: Settings,
     /// Whether anything that must outlive the process has changed since the driver was told.
     unkept: bool,
+    /// Why what must outlive the process could not be kept, as long as that is so.
+    keep_problem: Option<String>,
+    installed: WallTime,
     doings: Vec<Doing>,
     steps: Vec<Step>,
 }
@@ -102,7 +105,8 @@ impl Host {
     /// It is Stopped until it is asked to start.
     ///
     /// # Errors
-    /// 1073 if two components bear one name; 87 if a kept setting is none that can be.
+    /// 1073 if two components bear one name; 1060 if the site gives a startup type to one that
+    /// there is not; 87 if a kept setting is none that can be.
     pub fn new(
         site: &SiteDefinition,
         components: Vec<Registration>,
@@ -134,6 +138,8 @@ impl Host {
             options,
             changed: kept.settings,
             unkept: false,
+            keep_problem: None,
+            installed: site.installed,
             doings: Vec::new(),
             steps: Vec::new(),
         };
@@ -141,8 +147,14 @@ impl Host {
             host.status.register(name);
             host.logs.open(file);
         }
+        check_names(site, &components)?;
         for mut registration in components {
-            if let Some(startup) = site.startup.get(&*registration.name) {
+            let declared = site.startup.iter();
+            let startup = declared
+                .filter(|(name, _)| name.eq_ignore_ascii_case(&registration.name))
+                .map(|(_, startup)| startup)
+                .next();
+            if let Some(startup) = startup {
                 let descriptor = registration.descriptor.as_ref().clone();
                 registration.descriptor = Arc::new(Descriptor { startup: *startup, ..descriptor });
             }
@@ -204,9 +216,9 @@ impl Host {
                 self.executive.remember(id, name, &value);
                 self.unkept = true;
             }
-            Output::Quarantined { id, message, .. } => {
+            Output::Quarantined { id, name: what, .. } => {
                 let name = Arc::clone(self.executive.name(id));
-                let text = format!("{} failed too often and was set aside.", message.name());
+                let text = format!("{what} failed too often and was set aside.");
                 self.log(clock.utc, &name, Severity::Error, text);
             }
             // The driver asked for these and has read them.
@@ -244,12 +256,33 @@ impl Host {
             let registry = self.executive.registry(id);
             (!registry.is_empty()).then(|| (self.executive.name(id).to_string(), registry.clone()))
         });
-        Kept { settings: self.changed.clone(), registries: registries.collect() }
+        Kept {
+            settings: self.changed.clone(),
+            registries: registries.collect(),
+            installed: Some(self.installed),
+        }
     }
 
-    /// Writes of a driver's own trouble to smsexec.log.
-    pub fn note_problem(&mut self, clock: Clock, text: String) {
-        self.log(clock.utc, EXECUTIVE, Severity::Error, format!("ERROR: {text}"));
+    /// Hears how the last [`Doing::Keep`] went. What could not be kept is offered again with
+    /// whatever comes next; the first failure in a row is reported.
+    pub fn kept_so(&mut self, clock: Clock, result: Result<(), String>) {
+        let problem = result.err();
+        self.unkept |= problem.is_some();
+        if let (Some(text), None) = (&problem, &self.keep_problem) {
+            let message = StatusMessage::error(ids::NOT_KEPT).with(text);
+            self.report(clock.utc, EXECUTIVE, message);
+        }
+        self.keep_problem = problem;
+    }
+
+    /// Why what must outlive the process is not kept at present, if it is not.
+    pub fn keep_problem(&self) -> Option<&str> {
+        self.keep_problem.as_deref()
+    }
+
+    /// Whether there ever was an operation of that number.
+    pub fn has_operation(&self, operation: OpId) -> bool {
+        self.executive.last_operation().is_some_and(|last| operation <= last)
     }
 
     /// Turns what the executive has said into doings, status messages and log lines.
@@ -322,6 +355,23 @@ impl Host {
                 4_000 + 4 * (u32::from(id.shard()) + id.slot() * u32::from(self.options.shards))
             }
             None => 3_000,
+        }
+    }
+}
+
+/// A startup type for a component that there is not is a slip of the pen, and never takes effect.
+fn check_names(site: &SiteDefinition, components: &[Registration]) -> Result<(), Refusal> {
+    let known = |name: &str| components.iter().any(|c| c.name.eq_ignore_ascii_case(name));
+    match site.startup.keys().find(|name| !known(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let names: Vec<&str> = components.iter().map(|component| &*component.name).collect();
+            Err(Refusal::new(
+                contract::Code::DOES_NOT_EXIST,
+                name,
+                "the site gives it a startup type, and no component has that name",
+                format!("there are {}", names.join(", ")),
+            ))
         }
     }
 }

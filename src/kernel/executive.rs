@@ -48,8 +48,8 @@ pub struct Executive {
     records: Vec<Record>,
     stored: Arc<Settings>,
     service: Service,
-    /// Components in a pending state, and components that are not Stopped.
-    pending: usize,
+    /// Components that are starting, and components that are not Stopped.
+    starting: usize,
     alive: usize,
     operations: u64,
     transitions: u64,
@@ -107,8 +107,13 @@ impl Executive {
             board,
             records: Vec::new(),
             stored: Arc::new(stored),
-            service: Service { state: State::Stopped, plan: Plan::StayStopped, operation: None },
-            pending: 0,
+            service: Service {
+                state: State::Stopped,
+                plan: Plan::StayStopped,
+                operation: None,
+                problem: None,
+            },
+            starting: 0,
             alive: 0,
             operations: 0,
             transitions: 0,
@@ -171,6 +176,11 @@ impl Executive {
         Ok(id)
     }
 
+    /// The newest operation; none before the first.
+    pub fn last_operation(&self) -> Option<OpId> {
+        (self.operations > 0).then_some(OpId(self.operations))
+    }
+
     /// Takes what has come about since the last call, in order.
     pub fn take_steps(&mut self, steps: &mut Vec<Step>) {
         steps.append(&mut self.steps);
@@ -214,6 +224,7 @@ impl Executive {
             generation: record.generation,
             settings: stored,
             registry: Arc::clone(&record.registry),
+            then_pause: record.desired == Desired::Paused,
         };
         self.change(now, index, Event::StartOrdered, None);
         self.order(index, order);
@@ -253,8 +264,8 @@ impl Executive {
     fn enter(&mut self, now: Moment, index: usize, to: State, exit: Option<Exit>) {
         let record = &mut self.records[index];
         let from = record.state;
-        self.pending -= usize::from(!from.is_settled());
-        self.pending += usize::from(!to.is_settled());
+        self.starting -= usize::from(from == State::StartPending);
+        self.starting += usize::from(to == State::StartPending);
         self.alive -= usize::from(from != State::Stopped);
         self.alive += usize::from(to != State::Stopped);
         record.state = to;

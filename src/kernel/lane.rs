@@ -59,6 +59,8 @@ pub struct TimerSlip {
     pub generation: Generation,
     /// Which timer.
     pub key: &'static str,
+    /// Which setting of it: one that was cancelled or set anew since does not count.
+    pub serial: u64,
 }
 
 impl Parcel {

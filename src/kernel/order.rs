@@ -31,6 +31,8 @@ pub enum Order {
         settings: Arc<Settings>,
         /// What earlier lives kept.
         registry: Arc<Registry>,
+        /// Pause as soon as it runs, before anything is dispatched: it was paused before.
+        then_pause: bool,
     },
     /// End a life through its stop hook.
     Stop(ComponentId, Generation),
@@ -130,8 +132,9 @@ pub enum Output {
         id: ComponentId,
         /// Who sent it.
         from: ComponentId,
-        /// What it was.
-        message: contract::Message,
+        /// What kind of message it was. The message itself is component code and ends where
+        /// it was handled.
+        name: &'static str,
     },
     /// What was delivered to whom; only with [`Shard::set_trace`](crate::Shard::set_trace).
     Trace {

@@ -5,20 +5,20 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use contract::component::{Component, Progress, Registry, Start, Started};
+use contract::component::{Component, Progress, Start, Started};
 use contract::context::{Context, Identity};
 use contract::effect::{Answer, Effect};
 use contract::id::{ComponentId, Generation, Ticket};
-use contract::lifecycle::Exit;
+use contract::lifecycle::{Exit, State};
 use contract::message::Message;
 use contract::time::{Moment, WallTime};
-use contract::{Fault, Registration, Settings};
+use contract::{Fault, Registration};
 
 use crate::board::{Board, Cell};
 use crate::lane::{AnswerSlip, Lane, LaneEnd, Parcel, TimerSlip};
 use crate::order::{LifeChange, LifeEvent, Order, Output};
-use crate::timers::Timers;
-use crate::unwind::{ComponentCode, guarded};
+use crate::timers::{Timer, Timers};
+use crate::unwind::{guarded, keep_quiet};
 
 /// After so many failed deliveries a message is quarantined (lifecycle.md 2.5).
 const POISON_AFTER: u8 = 3;
@@ -60,6 +60,10 @@ pub struct Shard {
     timers: Timers,
     /// What the hook being called has asked for; empty between hooks.
     effects: Vec<Effect>,
+    /// Which source of mail the next turn begins with.
+    first_source: usize,
+    /// From when `after` counts: now, or the moment that the timer being served was due.
+    base: Moment,
     trace: bool,
 }
 
@@ -83,6 +87,8 @@ struct Life {
     tickets: u64,
     /// Timers that count: key, and serial in the heap.
     timers: Vec<(&'static str, u64)>,
+    /// It pauses as soon as it runs.
+    then_pause: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +122,7 @@ impl std::fmt::Debug for Slot {
 impl Shard {
     /// Shard `number`, fed by `end`, which reaches the others through `lanes`.
     pub fn new(number: u8, end: LaneEnd, lanes: Arc<[Lane]>, board: Arc<Board>) -> Self {
+        keep_quiet();
         Shard {
             number,
             slots: Vec::new(),
@@ -126,6 +133,8 @@ impl Shard {
             ready: VecDeque::new(),
             timers: Timers::default(),
             effects: Vec::new(),
+            first_source: 0,
+            base: Moment::ZERO,
             trace: false,
         }
     }
@@ -163,14 +172,20 @@ impl Shard {
     /// One turn of the dispatch loop: every order that waits, then timers, then mail, `budget`
     /// of them at most. What is left for the driver to do is appended to `out`, in order.
     pub fn step(&mut self, clock: Clock, budget: usize, out: &mut Vec<Output>) -> Turn {
-        let _code = ComponentCode::enter();
+        self.base = clock.now;
         while let Ok(order) = self.end.orders.try_recv() {
             self.obey(order, clock, out);
         }
-        let mut handled = self.fire_timers(clock, budget, out);
+        // Every source has its turn, and not the same one first: a component that sets itself
+        // timers for at once must not keep the others from their messages.
+        const SOURCES: [fn(&mut Shard, Clock, &mut Vec<Output>) -> bool; 4] =
+            [Shard::take_timer, Shard::take_retained, Shard::take_local, Shard::take_lane];
+        self.first_source = (self.first_source + 1) % SOURCES.len();
+        let mut handled = 0;
         loop {
             let before = handled;
-            for take in [Self::take_retained, Self::take_local, Self::take_lane] {
+            for number in self.first_source..self.first_source + SOURCES.len() {
+                let take = SOURCES[number % SOURCES.len()];
                 for _ in 0..STRIDE.min(budget.saturating_sub(handled)) {
                     if !take(self, clock, out) {
                         break;
@@ -185,25 +200,40 @@ impl Shard {
         Turn { handled, more: self.has_work(clock.now) }
     }
 
-    fn fire_timers(&mut self, clock: Clock, budget: usize, out: &mut Vec<Output>) -> usize {
-        let mut fired = 0;
-        while fired < budget {
-            let Some(timer) = self.timers.take_due(clock.now) else { break };
-            let slot = &mut self.slots[timer.slot as usize];
-            let Some(life) = &mut slot.life else { continue };
-            if life.identity.generation != timer.generation {
+    /// Serves the first timer that is due; false if there is none.
+    fn take_timer(&mut self, clock: Clock, out: &mut Vec<Output>) -> bool {
+        while let Some(Timer { at, serial, slot: number, generation }) =
+            self.timers.take_due(clock.now)
+        {
+            let slot = &mut self.slots[number as usize];
+            let Some(life) = &slot.life else { continue };
+            if life.identity.generation != generation {
                 continue;
             }
-            let Some(at) = life.timers.iter().position(|(_, s)| *s == timer.serial) else {
-                continue;
-            };
-            let (key, _) = life.timers.swap_remove(at);
-            fired += 1;
-            let slip = Box::new(TimerSlip { generation: timer.generation, key });
-            let to = life.identity.id;
-            self.dispatch(Parcel::Timer { to, timer: slip }, clock, out);
+            let Some(key) = life.key_of(serial) else { continue };
+            if life.phase == Phase::Paused {
+                let timer = Box::new(TimerSlip { generation, key, serial });
+                slot.inbox.push_back(Parcel::Timer { to: life.identity.id, timer });
+                slot.cell.set_inbox(slot.inbox.len());
+            } else {
+                // What is set from here counts from when this was due, so that a daily timer
+                // does not creep through the day on a machine that is a little late each time.
+                self.base = at;
+                self.ring(number, serial, clock, out);
+                self.base = clock.now;
+            }
+            return true;
         }
-        fired
+        false
+    }
+
+    /// Calls the timer hook, if that setting of the timer still counts.
+    fn ring(&mut self, number: u32, serial: u64, clock: Clock, out: &mut Vec<Output>) {
+        let Some(life) = &mut self.slots[number as usize].life else { return };
+        let Some(key) = life.key_of(serial) else { return };
+        life.timers.retain(|(_, other)| *other != serial);
+        self.tell_trace(number, ComponentId::OUTSIDE, || format!("timer {key}"), out);
+        self.call_unit(number, clock, out, |component, cx| component.timer(key, cx));
     }
 
     /// Delivers the first message of the first ready inbox; false if there is none.
@@ -238,7 +268,7 @@ impl Shard {
     /// Delivers a parcel now, or keeps it in its receiver's inbox until it may be delivered.
     fn dispatch(&mut self, parcel: Parcel, clock: Clock, out: &mut Vec<Output>) {
         let number = parcel.to().slot();
-        let Some(slot) = self.slots.get_mut(number as usize) else { return };
+        let Some(slot) = self.slots.get_mut(number as usize) else { return discard(parcel) };
         let now = match (&slot.life, &parcel) {
             (Some(life), Parcel::Message { .. }) => {
                 life.phase == Phase::Running && slot.inbox.is_empty()
@@ -277,11 +307,9 @@ impl Shard {
                 }
             }
             Parcel::Timer { timer, .. } => {
-                let TimerSlip { generation, key } = *timer;
+                let TimerSlip { generation, serial, .. } = *timer;
                 if self.is_life(number, generation) {
-                    self.tell_trace(number, ComponentId::OUTSIDE, || format!("timer {key}"), out);
-                    let hook = |c: &mut dyn Component, cx: &mut Context<'_>| c.timer(key, cx);
-                    self.call_unit(number, clock, out, hook);
+                    self.ring(number, serial, clock, out);
                 }
             }
         }
@@ -302,7 +330,9 @@ impl Shard {
         let exit = match result {
             Ok(Ok(())) => {
                 self.slots[number as usize].failed_deliveries = 0;
-                discard(message);
+                if let Message::Value(payload) = message {
+                    discard(payload);
+                }
                 return self.commit(number, clock, out);
             }
             Ok(Err(fault)) => exit_of(fault),
@@ -313,7 +343,8 @@ impl Shard {
         let failed = slot.failed_deliveries;
         if failed >= POISON_AFTER {
             slot.failed_deliveries = 0;
-            out.push(Output::Quarantined { id: to, from, message });
+            out.push(Output::Quarantined { id: to, from, name: message.name() });
+            discard(message);
         } else {
             slot.inbox.push_front(Parcel::Message { to, from, message });
             slot.cell.set_inbox(slot.inbox.len());
@@ -353,32 +384,13 @@ impl Shard {
     fn obey(&mut self, order: Order, clock: Clock, out: &mut Vec<Output>) {
         match order {
             Order::Place { id, registration } => self.place(id, registration),
-            Order::Start { id, generation, settings, registry } => {
-                self.start(id, generation, &settings, &registry, clock, out);
+            Order::Start { id, generation, settings, registry, then_pause } => {
+                let start = Start { settings: &settings, registry: &registry };
+                self.start(id, generation, &start, then_pause, clock, out);
             }
             Order::Stop(id, generation) => self.stop(id, generation, clock, out),
-            Order::Pause(id, generation) => {
-                self.turn_over(
-                    id,
-                    generation,
-                    Phase::Running,
-                    Phase::Pausing,
-                    clock,
-                    out,
-                    |c, cx| c.pause(cx),
-                );
-            }
-            Order::Continue(id, generation) => {
-                self.turn_over(
-                    id,
-                    generation,
-                    Phase::Paused,
-                    Phase::Resuming,
-                    clock,
-                    out,
-                    |c, cx| c.resume(cx),
-                );
-            }
+            Order::Pause(id, generation) => self.pause(id, generation, clock, out),
+            Order::Continue(id, generation) => self.resume(id, generation, clock, out),
             Order::Control(id, generation, code) => {
                 if self.is_settled(id, generation) {
                     let hook = |c: &mut dyn Component, cx: &mut Context<'_>| c.control(code, cx);
@@ -423,8 +435,8 @@ impl Shard {
         &mut self,
         id: ComponentId,
         generation: Generation,
-        settings: &Settings,
-        registry: &Registry,
+        start: &Start<'_>,
+        then_pause: bool,
         clock: Clock,
         out: &mut Vec<Output>,
     ) {
@@ -447,13 +459,13 @@ impl Shard {
             phase: Phase::Starting,
             tickets: 0,
             timers: Vec::new(),
+            then_pause,
         });
-        let start = Start { settings, registry };
         let result = self
-            .call(number, ComponentId::OUTSIDE, clock, |component, cx| component.start(&start, cx));
+            .call(number, ComponentId::OUTSIDE, clock, |component, cx| component.start(start, cx));
         match result {
             Ok(Ok(Started::Running)) => {
-                self.enter(number, Phase::Running, LifeChange::Started, out);
+                self.finish(number, clock, out);
                 self.commit(number, clock, out);
             }
             Ok(Ok(Started::Pending { hint })) => {
@@ -488,45 +500,68 @@ impl Shard {
             Phase::Running | Phase::Pausing | Phase::Paused | Phase::Resuming => {}
         }
         *phase = Phase::Stopping;
+        self.release_own_mail(number);
         let result =
             self.call(number, ComponentId::OUTSIDE, clock, |component, cx| component.stop(cx));
-        match result {
-            Ok(Ok(Progress::Done)) => {
-                self.commit(number, clock, out);
-                self.end(number, Exit::Shutdown, 0, out);
-            }
-            Ok(Ok(Progress::Pending { hint })) => {
-                self.tell(number, LifeChange::Checkpoint(hint), out);
-                self.commit(number, clock, out);
-            }
-            Ok(Err(fault)) => self.fail(number, exit_of(fault), 0, clock, out),
-            Err(exit) => self.fail(number, exit, 0, clock, out),
+        self.progressed(number, result, clock, out);
+    }
+
+    fn pause(
+        &mut self,
+        id: ComponentId,
+        generation: Generation,
+        clock: Clock,
+        out: &mut Vec<Output>,
+    ) {
+        if self.step_phase(id, generation, Phase::Running, Phase::Pausing) {
+            let result = self.call(id.slot(), ComponentId::OUTSIDE, clock, |c, cx| c.pause(cx));
+            self.progressed(id.slot(), result, clock, out);
         }
     }
 
-    /// Pause and resume: from one settled phase, through a pending one, by a hook.
-    #[expect(clippy::too_many_arguments, reason = "the two callers read as a table")]
-    fn turn_over(
+    fn resume(
+        &mut self,
+        id: ComponentId,
+        generation: Generation,
+        clock: Clock,
+        out: &mut Vec<Output>,
+    ) {
+        if self.step_phase(id, generation, Phase::Paused, Phase::Resuming) {
+            self.release_own_mail(id.slot());
+            let result = self.call(id.slot(), ComponentId::OUTSIDE, clock, |c, cx| c.resume(cx));
+            self.progressed(id.slot(), result, clock, out);
+        }
+    }
+
+    /// Moves that life from one phase to another; false if it is not in the first.
+    fn step_phase(
         &mut self,
         id: ComponentId,
         generation: Generation,
         from: Phase,
-        through: Phase,
+        to: Phase,
+    ) -> bool {
+        match &mut self.slots[id.slot() as usize].life {
+            Some(life) if life.identity.generation == generation && life.phase == from => {
+                life.phase = to;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What a stop, pause or resume hook has answered.
+    fn progressed(
+        &mut self,
+        number: u32,
+        result: Result<Result<Progress, Fault>, Exit>,
         clock: Clock,
         out: &mut Vec<Output>,
-        hook: impl FnOnce(&mut dyn Component, &mut Context<'_>) -> Result<Progress, Fault>,
     ) {
-        let number = id.slot();
-        match &mut self.slots[number as usize].life {
-            Some(life) if life.identity.generation == generation && life.phase == from => {
-                life.phase = through;
-            }
-            _ => return,
-        }
-        match self.call(number, ComponentId::OUTSIDE, clock, hook) {
+        match result {
             Ok(Ok(Progress::Done)) => {
-                self.finish(number, out);
                 self.commit(number, clock, out);
+                self.finish(number, clock, out);
             }
             Ok(Ok(Progress::Pending { hint })) => {
                 self.tell(number, LifeChange::Checkpoint(hint), out);
@@ -537,10 +572,27 @@ impl Shard {
         }
     }
 
+    /// Answers and timers that waited with the messages while it was paused have their turn as
+    /// soon as it is not: a pending resume or stop may need them to get on.
+    fn release_own_mail(&mut self, number: u32) {
+        let slot = &mut self.slots[number as usize];
+        let (own, messages): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut slot.inbox)
+            .into_iter()
+            .partition(|parcel| !matches!(parcel, Parcel::Message { .. }));
+        slot.inbox = messages;
+        slot.cell.set_inbox(slot.inbox.len());
+        self.local.extend(own);
+    }
+
     /// A pending phase is finished.
-    fn finish(&mut self, number: u32, out: &mut Vec<Output>) {
+    fn finish(&mut self, number: u32, clock: Clock, out: &mut Vec<Output>) {
         let Some(life) = &self.slots[number as usize].life else { return };
+        let Identity { id, generation, .. } = life.identity;
         match life.phase {
+            Phase::Starting if life.then_pause => {
+                self.enter(number, Phase::Running, LifeChange::Started, out);
+                self.pause(id, generation, clock, out);
+            }
             Phase::Starting => self.enter(number, Phase::Running, LifeChange::Started, out),
             Phase::Pausing => self.enter(number, Phase::Paused, LifeChange::Paused, out),
             Phase::Resuming => self.enter(number, Phase::Running, LifeChange::Continued, out),
@@ -579,7 +631,13 @@ impl Shard {
     }
 
     fn keep_logs_only(&mut self, number: u32, clock: Clock, out: &mut Vec<Output>) {
-        self.effects.retain(|effect| matches!(effect, Effect::Log(_)));
+        let effects = std::mem::take(&mut self.effects);
+        for effect in effects {
+            match effect {
+                Effect::Log(_) => self.effects.push(effect),
+                effect => discard(effect),
+            }
+        }
         self.commit(number, clock, out);
     }
 
@@ -651,10 +709,12 @@ impl Shard {
         }
         let mut effects = std::mem::take(&mut self.effects);
         let mut exits = false;
+        let fenced = self.is_fenced(number);
         for effect in effects.drain(..) {
             match effect {
+                effect if fenced => discard(effect),
                 Effect::Exit => exits = true,
-                Effect::Done => self.finish(number, out),
+                Effect::Done => self.finish(number, clock, out),
                 effect => self.carry_out(number, effect, clock, out),
             }
         }
@@ -665,9 +725,19 @@ impl Shard {
         }
     }
 
+    /// Whether the executive has given this life up while a hook of it still ran: whatever the
+    /// hook asked for comes too late.
+    fn is_fenced(&self, number: u32) -> bool {
+        let Slot { life: Some(life), cell, .. } = &self.slots[number as usize] else {
+            return false;
+        };
+        let view = cell.view();
+        view.generation != life.identity.generation || view.state == State::Stopped
+    }
+
     fn carry_out(&mut self, number: u32, effect: Effect, clock: Clock, out: &mut Vec<Output>) {
         // A stop hook that said Done and then went on: its life is over, and so is its say.
-        let Some(life) = &mut self.slots[number as usize].life else { return };
+        let Some(life) = &mut self.slots[number as usize].life else { return discard(effect) };
         let Identity { id, generation, .. } = life.identity;
         match effect {
             Effect::Send { to, message } => self.send(id, to, message),
@@ -683,7 +753,8 @@ impl Shard {
                 }),
             },
             Effect::After { delay, key } => {
-                let serial = self.timers.set(clock.now + delay, number, generation);
+                let at = (self.base + delay).max(clock.now);
+                let serial = self.timers.set(at, number, generation);
                 match life.timers.iter_mut().find(|(other, _)| *other == key) {
                     Some(timer) => timer.1 = serial,
                     None => life.timers.push((key, serial)),
@@ -707,19 +778,34 @@ impl Shard {
             self.local.push_back(parcel);
         } else if let Some(lane) = self.lanes.get(usize::from(to.shard())) {
             lane.send(parcel);
+        } else {
+            // To nobody, such as the sender of a message from outside: there is no one to tell.
+            discard(parcel);
         }
-        // To nobody, such as the sender of a message from outside: there is no one to tell.
     }
 }
 
-/// A host that goes away takes its components along, and their drops are component code too.
+/// A host that goes away takes its components and their mail along, and every drop of those is
+/// component code too.
 impl Drop for Shard {
     fn drop(&mut self) {
-        let _code = ComponentCode::enter();
-        for slot in &mut self.slots {
-            let life = slot.life.take();
-            let _ = guarded(|| drop(life));
+        for slot in std::mem::take(&mut self.slots) {
+            let Slot { registration, life, inbox, .. } = slot;
+            discard(life);
+            inbox.into_iter().for_each(discard);
+            discard(registration);
         }
+        self.local.drain(..).for_each(discard);
+        while let Ok(parcel) = self.end.parcels.try_recv() {
+            discard(parcel);
+        }
+    }
+}
+
+impl Life {
+    /// The key of the timer that was set as `serial`, if it still counts.
+    fn key_of(&self, serial: u64) -> Option<&'static str> {
+        self.timers.iter().find(|(_, other)| *other == serial).map(|(key, _)| *key)
     }
 }
 
@@ -733,9 +819,9 @@ fn exit_of(fault: Fault) -> Exit {
     Exit::Error { code: fault.code, text: fault.text }
 }
 
-/// Drops a message that has been handled. A payload's drop is component code too.
-fn discard(message: Message) {
-    if let Message::Value(payload) = message {
-        let _ = guarded(|| drop(payload));
+/// Drops what holds component code: a payload's drop may panic.
+fn discard<T>(value: T) {
+    if std::mem::needs_drop::<T>() {
+        let _ = guarded(|| drop(value));
     }
 }

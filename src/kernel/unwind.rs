@@ -18,28 +18,10 @@ thread_local! {
     static LOCATION: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Marks the thread as running component code for as long as it lives. One for a whole turn,
-/// because a thread-local store per message shows in the benchmark.
-pub(crate) struct ComponentCode {
-    before: bool,
-}
-
-impl ComponentCode {
-    pub(crate) fn enter() -> Self {
-        install_hook();
-        ComponentCode { before: IN_COMPONENT.replace(true) }
-    }
-}
-
-impl Drop for ComponentCode {
-    fn drop(&mut self) {
-        IN_COMPONENT.set(self.before);
-    }
-}
-
-/// The panic hook is the process's, there is no other. It is added once, takes only panics
-/// of component code, and hands every other one to the hook that was there before.
-fn install_hook() {
+/// Sees to it that panics of component code are not printed. The panic hook is the process's,
+/// there is no other: it is added once, and hands every other panic, the kernel's own among
+/// them, to the hook that was there before.
+pub(crate) fn keep_quiet() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         let before = panic::take_hook();
@@ -53,9 +35,16 @@ fn install_hook() {
     });
 }
 
-/// Runs component code. The caller holds a [`ComponentCode`] and does not look at what the
-/// code may have left half done, but drops it.
+/// Runs component code. The caller does not look at what the code may have left half done, but
+/// drops it, in here too.
 pub(crate) fn guarded<R>(code: impl FnOnce() -> R) -> Result<R, Exit> {
+    let before = IN_COMPONENT.replace(true);
+    let result = catch(code);
+    IN_COMPONENT.set(before);
+    result
+}
+
+fn catch<R>(code: impl FnOnce() -> R) -> Result<R, Exit> {
     panic::catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
         let text = text_of(payload.as_ref());
         let location = LOCATION.with_borrow_mut(std::mem::take);
@@ -81,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_told_with_text_and_place_whatever_its_payload() {
-        let _code = ComponentCode::enter();
+        keep_quiet();
         let told = |result: Result<(), Exit>| match result {
             Err(Exit::Panic { text, location }) => (text, location),
             other => panic!("expected a panic, got {other:?}"),

@@ -22,8 +22,7 @@ struct Inner {
 impl SiteClock {
     /// Begins now.
     pub(crate) fn start() -> Self {
-        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let epoch = WallTime::default() + since_1970.unwrap_or_default();
+        let epoch = utc_now();
         SiteClock(Arc::new(Inner { started: Instant::now(), epoch, offset: AtomicU64::new(0) }))
     }
 
@@ -50,4 +49,10 @@ impl SiteClock {
     pub(crate) fn until(&self, moment: Moment) -> Duration {
         moment.since(self.read().now)
     }
+}
+
+/// The machine's wall clock.
+pub fn utc_now() -> WallTime {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    WallTime::default() + since_1970.unwrap_or_default()
 }

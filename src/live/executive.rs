@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use actix::prelude::*;
-use contract::control::{Ask, Outcome, Refusal, ServiceCommand, Told};
+use contract::control::{Ask, Outcome, Refusal, Told};
 use contract::id::OpId;
+use contract::lifecycle::Code;
 use contract::outside::Outside;
 use contract::time::Moment;
 use host::{Doing, Host};
@@ -40,9 +41,6 @@ impl Actor for ExecutiveActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        // Whoever builds a host checks its definition first, so a refusal here is a bug.
-        let accepted = self.host.service(self.clock.read(), ServiceCommand::Start);
-        debug_assert!(accepted.is_ok(), "a new host starts: {accepted:?}");
         self.do_doings(ctx);
     }
 }
@@ -86,9 +84,20 @@ impl Handler<Asked> for ExecutiveActor {
     type Result = ();
 
     fn handle(&mut self, asked: Asked, ctx: &mut Self::Context) {
-        let told = self.host.ask(self.clock.read(), asked.ask);
-        // What was asked for is kept before it is acknowledged.
+        let stores = matches!(asked.ask, Ask::Set { .. });
+        let mut told = self.host.ask(self.clock.read(), asked.ask);
         self.do_doings(ctx);
+        // What was stored is kept before it is acknowledged.
+        if let (true, Ok(Told::Setting(view)), Some(problem)) =
+            (stores, &told, self.host.keep_problem())
+        {
+            told = Err(Refusal::new(
+                Code::SPECIFIC,
+                &view.key,
+                format!("it is stored, but not kept: {problem}"),
+                "mend that and store it again, or it is lost with the process",
+            ));
+        }
         let _ = asked.reply.send(told);
     }
 }
@@ -109,6 +118,12 @@ impl Handler<Waits> for ExecutiveActor {
     fn handle(&mut self, waits: Waits, _: &mut Self::Context) {
         match self.outcomes.get(&waits.operation) {
             Some(outcome) => drop(waits.reply.send(outcome.clone())),
+            None if self.is_over(waits.operation) => {
+                let operation = waits.operation;
+                let text = format!("there is no operation {operation}, or none that is remembered");
+                let code = Code::DOES_NOT_EXIST;
+                let _ = waits.reply.send(Outcome { operation, code, text });
+            }
             None => self.waiting.entry(waits.operation).or_default().push(waits.reply),
         }
     }
@@ -152,21 +167,6 @@ impl Handler<Copied> for ExecutiveActor {
     }
 }
 
-/// The host's thread is to end.
-pub(crate) struct Leave;
-
-impl Message for Leave {
-    type Result = ();
-}
-
-impl Handler<Leave> for ExecutiveActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Leave, _: &mut Self::Context) {
-        System::current().stop();
-    }
-}
-
 impl ExecutiveActor {
     fn fire_due(&mut self, ctx: &mut Context<Self>) {
         self.host.fire_due(self.clock.read());
@@ -174,6 +174,7 @@ impl ExecutiveActor {
     }
 
     fn do_doings(&mut self, ctx: &mut Context<Self>) {
+        let mut kept = None;
         let mut doings = std::mem::take(&mut self.doings);
         self.host.take_doings(&mut doings);
         for doing in doings.drain(..) {
@@ -183,20 +184,40 @@ impl ExecutiveActor {
                     tracing::dispatcher::with_default(&self.log, || logs::emit(&line));
                 }
                 Doing::Resolved(outcome) => self.resolve(outcome),
-                Doing::Keep(kept) => {
-                    if let Err(failure) = self.outside.keep(&kept) {
-                        let clock = self.clock.read();
-                        self.host
-                            .note_problem(clock, format!("could not keep the settings: {failure}"));
-                    }
-                }
+                // The last one holds everything.
+                Doing::Keep(all) => kept = Some(all),
                 Doing::Snapshot => self.copy_site(ctx),
                 // The place for whoever watches; `wait` is all there is so far.
                 Doing::Changed(_) => {}
             }
         }
         self.doings = doings;
+        if let Some(kept) = kept {
+            let result = self.outside.keep(&kept).map_err(|failure| failure.to_string());
+            self.host.kept_so(self.clock.read(), result);
+            self.write_logs();
+        }
         self.set_alarm(ctx);
+    }
+
+    /// Writes what the host has to say of how keeping went. Whatever else there is to do comes
+    /// with the next event: a failure to keep must not be tried again here and now.
+    fn write_logs(&mut self) {
+        let mut doings = std::mem::take(&mut self.doings);
+        self.host.take_doings(&mut doings);
+        for doing in doings.drain(..) {
+            if let Doing::Log(line) = doing {
+                tracing::dispatcher::with_default(&self.log, || logs::emit(&line));
+            }
+        }
+        self.doings = doings;
+    }
+
+    /// Whether nothing will ever be heard of that operation again.
+    fn is_over(&self, operation: OpId) -> bool {
+        let oldest = self.outcomes.keys().next();
+        !self.host.has_operation(operation)
+            || (self.outcomes.len() == OUTCOMES_MAX && oldest.is_some_and(|o| operation < *o))
     }
 
     fn resolve(&mut self, outcome: Outcome) {

@@ -15,5 +15,5 @@ pub mod logs;
 mod shard;
 mod site;
 
-pub use clock::SiteClock;
+pub use clock::{SiteClock, utc_now};
 pub use site::{Options, Site};

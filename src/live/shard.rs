@@ -13,10 +13,10 @@ use contract::id::{ComponentId, Generation};
 use contract::outside::Outside;
 use contract::time::Moment;
 use futures_core::Stream;
-use kernel::{Lane, LaneEnd, LifeChange, LifeEvent, Output, Parcel, Shard};
+use kernel::{Lane, LaneEnd, LifeChange, LifeEvent, Order, Output, Parcel, Shard};
 use tokio::task::AbortHandle;
 
-use crate::activity::Activity;
+use crate::activity::{Activity, UnderWay};
 use crate::alarm::Alarm;
 use crate::clock::SiteClock;
 use crate::executive::{ExecutiveActor, News};
@@ -61,6 +61,8 @@ pub(crate) struct ShardActor {
     pub(crate) errands: HashMap<ComponentId, Vec<(Generation, AbortHandle)>>,
     pub(crate) alarm: Alarm,
     pub(crate) outputs: Vec<Output>,
+    /// The turn left more to do: the shard is not at rest until the next one.
+    pub(crate) going_on: Option<UnderWay>,
 }
 
 impl Actor for ShardActor {
@@ -123,7 +125,7 @@ impl ShardActor {
             self.executive.do_send(News { clock, outputs: news, under_way });
         }
         self.set_alarm(ctx);
-        drop(under_way);
+        self.going_on = turn.more.then_some(under_way);
     }
 
     fn run_errand(
@@ -167,9 +169,10 @@ impl ShardActor {
     fn set_alarm(&mut self, ctx: &mut Context<Self>) {
         let due = self.shard.next_due();
         self.watch.next_due.store(due.map_or(u64::MAX, |due| due.0), Ordering::SeqCst);
-        self.alarm.set(due, &self.clock, ctx, |actor, ctx| {
+        self.alarm.set(due, &self.clock, ctx, |actor, _| {
             actor.alarm.rung();
-            actor.turn(ctx);
+            // Through the lane, so that the stream is awake if the turn leaves more to do.
+            actor.lane.order(Order::Wake);
         });
     }
 }

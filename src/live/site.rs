@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use ::site::SiteDefinition;
 use actix::prelude::*;
 use contract::Registration;
-use contract::control::{Ask, ClockView, HostControl, Outcome, Refusal, ServiceCommand, Told};
+use contract::control::{
+    Accepted, Ask, ClockView, HostControl, Outcome, Refusal, ServiceCommand, Told,
+};
 use contract::id::OpId;
 use contract::lifecycle::Code;
 use contract::outside::{Kept, Outside};
@@ -23,7 +24,7 @@ use kernel::{Board, Lane, Order, Shard, lane};
 use crate::activity::Activity;
 use crate::alarm::Alarm;
 use crate::clock::SiteClock;
-use crate::executive::{Asked, ExecutiveActor, Leave, LookAtClock, Waits};
+use crate::executive::{Asked, ExecutiveActor, LookAtClock, Waits};
 use crate::logs;
 use crate::shard::{ShardActor, ShardWatch};
 
@@ -33,6 +34,9 @@ const ANSWER_MAX: Duration = Duration::from_secs(60);
 const REST_MAX: Duration = Duration::from_secs(120);
 /// Components have this long to stop when the host is dropped.
 const STOP_MAX: Duration = Duration::from_secs(60);
+
+/// The host's thread has this long to end once everything is stopped.
+const LEAVE_MAX: Duration = Duration::from_secs(5);
 
 /// What a live host needs beside its site and its components.
 pub struct Options {
@@ -62,7 +66,10 @@ pub struct Site {
     clock: SiteClock,
     outside: Arc<dyn Outside>,
     activity: Arc<Activity>,
-    thread: Option<JoinHandle<()>>,
+    /// The way to end the host's thread, whatever its actors are doing.
+    system: System,
+    /// Disconnected when that thread has ended; none when it was waited for.
+    thread: Option<mpsc::Receiver<()>>,
 }
 
 impl std::fmt::Debug for Site {
@@ -89,7 +96,8 @@ impl Site {
             process: std::process::id(),
             is_virtual: false,
         };
-        let host = Host::new(site, components, options.kept, host_options, clock.read())?;
+        let mut host = Host::new(site, components, options.kept, host_options, clock.read())?;
+        let begun = host.service(clock.read(), ServiceCommand::Start)?;
         let log = match &options.logs {
             Some(folder) => logs::dispatch(folder, logs::MAX_BYTES),
             None => tracing::Dispatch::none(),
@@ -120,23 +128,30 @@ impl Site {
             activity: Arc::clone(&activity),
         };
         let (ready, is_ready) = mpsc::channel();
-        let thread = std::thread::Builder::new()
+        let (ends, thread) = mpsc::channel();
+        std::thread::Builder::new()
             .name(format!("smsexec {}", site.code))
             .spawn(move || {
+                let _ends: Sender<()> = ends;
                 let system = System::new();
-                let address = system.block_on(async move {
+                let (address, arbiters) = system.block_on(async move {
                     let address = executive.start();
-                    carriers.start(&address);
-                    address
+                    let arbiters = carriers.start(&address);
+                    (address, arbiters)
                 });
-                let _ = ready.send(address);
-                // The only way it ends badly is a signal, and then the process is ending too.
+                let _ = ready.send((address, System::current()));
+                // Until somebody stops it; how it ended says nothing that anybody could use.
                 let _ = system.run();
+                // Their lives are dropped there; only then is nothing of the host left.
+                for arbiter in arbiters {
+                    arbiter.stop();
+                    let _ = arbiter.join();
+                }
             })
             .map_err(|error| {
                 Refusal::new(NO_THREAD, "SMS_EXECUTIVE", error.to_string(), "close other programs")
             })?;
-        let executive = is_ready.recv_timeout(ANSWER_MAX).map_err(|_| gone())?;
+        let (executive, system) = is_ready.recv_timeout(ANSWER_MAX).map_err(|_| gone())?;
         let mut site = Site {
             executive,
             lanes,
@@ -145,9 +160,10 @@ impl Site {
             clock,
             outside,
             activity,
+            system,
             thread: Some(thread),
         };
-        site.wait_until_running()?;
+        site.wait_until_running(begun)?;
         Ok(site)
     }
 
@@ -176,53 +192,52 @@ impl Site {
 
     fn stop_service(&mut self) -> Result<(), Refusal> {
         let Some(thread) = self.thread.take() else { return Ok(()) };
-        let stopped = match self.ask(Ask::Service(ServiceCommand::Stop)) {
-            Ok(Told::Accepted(accepted)) => accepted.operation.map_or(Ok(()), |operation| {
-                let outcome = self.wait(operation, STOP_MAX);
-                if outcome.code == Code::OK {
-                    Ok(())
-                } else {
-                    Err(Refusal::new(outcome.code, "SMS_EXECUTIVE", outcome.text, ""))
-                }
-            }),
-            // It was stopped before.
-            Err(refusal) if refusal.code == Code::NOT_ACTIVE => Ok(()),
-            Err(refusal) => Err(refusal),
-            Ok(told) => unreachable!("a command is accepted or refused, told {told:?}"),
-        };
-        self.executive.do_send(Leave);
-        let _ = thread.join();
+        let stopped = self.stop_components();
+        self.system.stop();
+        // Disconnected when the thread has ended. One that hangs in a component's code is left
+        // behind: nobody can end it, and whoever drops a host is not to hang with it.
+        let _ = thread.recv_timeout(LEAVE_MAX);
         stopped
     }
 
-    fn wait_until_running(&mut self) -> Result<(), Refusal> {
-        if self.come_to_start() {
-            return Ok(());
+    fn stop_components(&mut self) -> Result<(), Refusal> {
+        let deadline = Instant::now() + STOP_MAX;
+        loop {
+            match self.service(ServiceCommand::Stop) {
+                Ok(_) => return Ok(()),
+                // It was stopped before.
+                Err(refusal) if refusal.code == Code::NOT_ACTIVE => return Ok(()),
+                // A restart or a backup is under way: it comes to its end first.
+                Err(refusal)
+                    if [Code::CANNOT_ACCEPT_CONTROL, Code::DATABASE_LOCKED]
+                        .contains(&refusal.code)
+                        && Instant::now() < deadline =>
+                {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(refusal) => return Err(refusal),
+            }
         }
-        Err(Refusal::new(
-            Code::REQUEST_TIMEOUT,
-            "SMS_EXECUTIVE",
-            "its components did not start within a minute",
-            "query shows which",
-        ))
     }
 
     /// Waits until no component is on its way up any more.
-    fn come_to_start(&mut self) -> bool {
-        let deadline = Instant::now() + ANSWER_MAX;
-        while Instant::now() < deadline {
-            match self.ask(Ask::Service(ServiceCommand::Query)) {
-                Ok(Told::Service(status)) if status.state.is_settled() => return true,
-                Ok(_) => std::thread::yield_now(),
-                Err(_) => return false,
-            }
+    fn wait_until_running(&mut self, begun: Accepted) -> Result<(), Refusal> {
+        let Some(operation) = begun.operation else { return Ok(()) };
+        let outcome = self.wait(operation, ANSWER_MAX);
+        if outcome.code == Code::OK {
+            return Ok(());
         }
-        false
+        Err(Refusal::new(
+            outcome.code,
+            "SMS_EXECUTIVE",
+            format!("its components did not start: {}", outcome.text),
+            "the logs say which",
+        ))
     }
 
     /// Lets everything happen that is due, and waits for the end of it.
     fn come_to_rest(&mut self) -> Result<Option<Moment>, Refusal> {
-        let due = self.look_at_clock()?;
+        self.look_at_clock()?;
         for lane in self.lanes.iter() {
             lane.order(Order::Wake);
         }
@@ -239,8 +254,7 @@ impl Site {
                 "query and logs show what it is busy with",
             ));
         }
-        // What the executive had due may have been overtaken by what happened since.
-        let due = self.look_at_clock()?.or(due);
+        let due = self.look_at_clock()?;
         let shards = self.watches.iter().filter_map(|watch| watch.next_due());
         Ok(shards.chain(due).min())
     }
@@ -271,7 +285,8 @@ struct Carriers {
 
 impl Carriers {
     /// Gives each shard an arbiter.
-    fn start(self, executive: &Addr<ExecutiveActor>) {
+    fn start(self, executive: &Addr<ExecutiveActor>) -> Vec<Arbiter> {
+        let mut arbiters = Vec::new();
         for (number, watch) in (0..).zip(&self.watches) {
             let end = watch.end.clone();
             let shard = Shard::new(number, end, Arc::clone(&self.lanes), Arc::clone(&self.board));
@@ -294,8 +309,11 @@ impl Carriers {
                 errands: HashMap::new(),
                 alarm: Alarm::default(),
                 outputs: Vec::new(),
+                going_on: None,
             });
+            arbiters.push(arbiter);
         }
+        arbiters
     }
 }
 

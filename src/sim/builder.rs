@@ -13,7 +13,7 @@ use site::SiteDefinition;
 use crate::run::Site;
 
 /// 2026-01-05 08:00 UTC, a Monday: when simulated sites begin.
-pub(crate) const EPOCH: WallTime = WallTime::from_unix_seconds(1_767_600_000);
+pub const EPOCH: WallTime = WallTime::from_unix_seconds(1_767_600_000);
 
 /// A simulated site that has not been started.
 #[derive(Debug)]
@@ -94,8 +94,12 @@ impl SiteBuilder {
     }
 
     /// With what an earlier site kept ([`Site::kept`]).
+    /// Settings given to this builder take precedence.
     pub fn kept(mut self, kept: Kept) -> Self {
-        self.kept = kept;
+        let given = std::mem::replace(&mut self.kept, kept);
+        for (key, text) in given.settings.iter() {
+            self.kept.settings.set_text(key, text.to_owned());
+        }
         self
     }
 

@@ -36,6 +36,6 @@ mod builder;
 mod outside;
 mod run;
 
-pub use builder::SiteBuilder;
+pub use builder::{EPOCH, SiteBuilder};
 pub use outside::SimOutside;
 pub use run::Site;

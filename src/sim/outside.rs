@@ -76,13 +76,12 @@ impl SimOutside {
     }
 
     fn fetch_signed(&mut self, url: &str, bytes_max: u64, waited: &mut Duration) -> Answer {
-        let response = self.get(url, self.time_outs.document, waited)?;
-        let too_large =
-            || Failure::new(FailureKind::TooLarge, format!("more than {bytes_max} bytes"));
+        let address = Address::parse(url)?;
+        let (from, response) = self.get(&address, self.time_outs.document, waited)?;
         if declared(&response) > bytes_max {
-            return Err(too_large());
+            return Err(from.too_large(bytes_max));
         }
-        let bytes = arrived(response)?;
+        let bytes = arrived(&from, response)?;
         match self.trusted.open(&bytes) {
             Ok(document) => Ok(Reply::Signed { document: document.to_vec() }),
             Err(error) => Err(Failure::new(FailureKind::NotTrusted, error.to_string())),
@@ -98,7 +97,7 @@ impl SimOutside {
         waited: &mut Duration,
     ) -> Answer {
         let path = payload(file)?;
-        Address::parse(url)?;
+        let address = Address::parse(url)?;
         let matches = |content: &Vec<u8>| {
             content.len() as u64 == bytes && hash::same(&hash::sha256(content), sha256)
         };
@@ -106,13 +105,13 @@ impl SimOutside {
             return Ok(Reply::Downloaded { bytes, already_there: true });
         }
         // A package may take as long as it keeps coming.
-        let response = self.get(url, Duration::MAX, waited)?;
+        let (from, response) = self.get(&address, Duration::MAX, waited)?;
         let length = declared(&response);
         if length != bytes {
-            let text = format!("{file} should have {bytes} bytes, {length} were announced");
+            let text = format!("{file} should have {bytes} bytes, {length} bytes were announced");
             return Err(Failure::new(FailureKind::WrongSize, text));
         }
-        let content = arrived(response)?;
+        let content = arrived(&from, response)?;
         check_hash(file, &content, sha256)?;
         self.files.insert(path, content);
         Ok(Reply::Downloaded { bytes, already_there: false })
@@ -124,7 +123,7 @@ impl SimOutside {
         let response = self.ask("POST", &address, json.as_bytes(), patience, waited)?;
         match response.status {
             200..=299 => Ok(Reply::Uploaded),
-            status => Err(Failure::new(FailureKind::Status(status), "the server answered so")),
+            status => Err(address.answered(status)),
         }
     }
 
@@ -137,7 +136,7 @@ impl SimOutside {
     fn add_content(&mut self, content: &str, file: &str, sha256: &str) -> Answer {
         let (to, from) = (format!("ContentLib/{}", plain_name(content)?), payload(file)?);
         let bytes = self.files.get(&from).ok_or_else(|| missing(&from))?.clone();
-        check_hash(file, &bytes, sha256)?;
+        check_hash(content, &bytes, sha256)?;
         Ok(self.store(to, bytes))
     }
 
@@ -154,22 +153,22 @@ impl SimOutside {
         Reply::Stored { bytes }
     }
 
-    /// GETs `url`, redirects followed, and answers with a success. `whole` is the time-out of
-    /// the way with all its redirects.
+    /// GETs `address`, redirects followed, and answers with a success and who sent it. `whole`
+    /// is the time-out of the way with all its redirects.
     fn get(
         &mut self,
-        url: &str,
+        address: &Address,
         whole: Duration,
         waited: &mut Duration,
-    ) -> Result<Response, Failure> {
-        let mut address = Address::parse(url)?;
+    ) -> Result<(Address, Response), Failure> {
+        let mut address = address.clone();
         let mut redirects = Redirects::default();
         loop {
             let patience = self.time_outs.idle.min(whole.saturating_sub(*waited));
             let response = self.ask("GET", &address, b"", patience, waited)?;
-            match redirects.judge(response.status, response.header("location"))? {
+            match redirects.judge(&address, response.status, response.header("location"))? {
                 Some(next) => address = next,
-                None => return Ok(response),
+                None => return Ok((address, response)),
             }
         }
     }
@@ -185,11 +184,10 @@ impl SimOutside {
     ) -> Result<Response, Failure> {
         let (host, path_and_query) = (address.host(), address.path_and_query());
         if !HOSTS.contains(&host) {
-            let text = format!("{host} no such host");
-            return Err(Failure::new(FailureKind::NameNotResolved, text));
+            return Err(address.unknown());
         }
         if self.cloud.is_down() {
-            return Err(Failure::new(FailureKind::Refused, "nobody listens"));
+            return Err(address.refused());
         }
         self.cloud.connected();
         let response = self.cloud.respond(&Ask { method, host, path_and_query, body });
@@ -199,8 +197,7 @@ impl SimOutside {
         };
         *waited = waited.saturating_add(latency.min(patience));
         if latency >= patience {
-            let text = format!("nothing came within {patience:?}");
-            return Err(Failure::new(FailureKind::TimedOut, text));
+            return Err(address.timed_out(patience));
         }
         Ok(response)
     }
@@ -214,15 +211,15 @@ fn declared(response: &Response) -> u64 {
     }
 }
 
-/// What arrives of the body: all that was declared, or the connection was cut.
-fn arrived(response: Response) -> Result<Vec<u8>, Failure> {
+/// What arrives of the body that `from` sends: all that was declared, or the connection was cut.
+fn arrived(from: &Address, response: Response) -> Result<Vec<u8>, Failure> {
     let length = declared(&response);
     let mut body = response.body;
     if let Some(WireFault::CutAfter(bytes)) = response.fault {
         body.truncate(bytes);
     }
     if (body.len() as u64) < length {
-        return Err(Failure::new(FailureKind::Cut, "the connection ended within the body"));
+        return Err(from.cut());
     }
     body.truncate(usize::try_from(length).unwrap_or(usize::MAX));
     Ok(body)

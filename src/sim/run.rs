@@ -25,7 +25,7 @@ use crate::builder::{EPOCH, SiteBuilder};
 use crate::outside::SimOutside;
 
 /// After so many turns at one moment something sends itself messages without end.
-const TURNS_MAX: u32 = 10_000_000;
+const TURNS_MAX: u32 = 20_000;
 
 /// A site in virtual time. Operated through [`HostControl`].
 #[derive(Debug)]
@@ -325,7 +325,11 @@ impl Site {
                     self.note(format!("op {} {}", outcome.operation, outcome.code));
                     self.outcomes.insert(outcome.operation, outcome);
                 }
-                Doing::Keep(kept) => self.kept = kept,
+                Doing::Keep(kept) => {
+                    self.kept = kept;
+                    let clock = self.clock();
+                    self.host.kept_so(clock, Ok(()));
+                }
                 Doing::Snapshot => self.schedule(self.backup_takes, What::BackupDone),
                 // The host keeps the records; there is no file to write.
                 Doing::Log(_) => {}
@@ -345,8 +349,7 @@ impl Site {
         [shards, event, self.host.next_due()].into_iter().flatten().min()
     }
 
-    /// Goes to the next moment at which anything happens, `until` at the latest; false if that
-    /// moment is `until` or later.
+    /// Goes to the next moment at which anything happens; false if that is later than `until`.
     fn step_time(&mut self, until: Moment) -> Result<bool, Refusal> {
         match self.next_due() {
             Some(due) if due <= until => {
@@ -372,6 +375,9 @@ impl HostControl for Site {
 
     /// Virtual time passes, `within` at most, until the operation has ended.
     fn wait(&mut self, operation: OpId, within: Duration) -> Outcome {
+        if !self.host.has_operation(operation) {
+            return no_operation(operation);
+        }
         let until = self.now + within;
         loop {
             let going_on = self.settle().and_then(|()| {
@@ -403,4 +409,9 @@ impl HostControl for Site {
         self.settle()?;
         Ok(self.host.clock_view(self.clock()))
     }
+}
+
+fn no_operation(operation: OpId) -> Outcome {
+    let text = format!("there is no operation {operation}");
+    Outcome { operation, code: Code::DOES_NOT_EXIST, text }
 }

@@ -158,6 +158,9 @@ catalogue! {
         "Setting %1 was changed from %2 to %3.", "stored, not yet in effect everywhere";
     SETTING_PENDING = 60105, Informational, EXECUTIVE, Own,
         "Setting %1 takes effect when these components are restarted: %2", "R-020";
+    NOT_KEPT = 60106, Error, EXECUTIVE, Own,
+        "What must outlive the process could not be written: %1",
+        "%1 why; it is tried again with every change";
 
     UPDATE_CHECK_COMPLETED = 60201, Informational, DOWNLOADER, Own,
         "The check for updates is complete: %1 listed, %2 applicable.", "numbers of updates";

@@ -79,7 +79,9 @@ pub(super) fn carry_out(
     let mut interrupted = false;
     for (action, told) in asked {
         interrupted |= console.options.interrupt.take();
-        reports.push(report(console, &action, told, manner, interrupted));
+        let report = report(console, &action, told, manner, interrupted);
+        interrupted |= report.exit == ExitStatus::INTERRUPTED;
+        reports.push(report);
     }
     reports
 }
@@ -136,8 +138,11 @@ fn report(
             } else if interrupted {
                 report.interrupted(operation)
             } else {
-                let outcome = console.host.wait(operation, manner.within);
-                report.with_state(console, action).ended(&outcome)
+                match console.wait_for(operation, manner.within) {
+                    Ok(None) => report.interrupted(operation),
+                    Ok(Some(outcome)) => report.with_state(console, action).ended(&outcome),
+                    Err(refusal) => report.refused(&refusal),
+                }
             }
         }
     }

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use clap::Arg;
-use contract::control::ClockView;
-use contract::time::parse_duration;
+use clap::{Arg, ArgMatches};
+use contract::control::{ClockView, Refusal};
+use contract::time::duration_text;
 use serde::Serialize;
 
 use super::{Category, Kind, Verb};
+use crate::console::{Console, Reply};
+use crate::exit::ExitStatus;
 use crate::render::View;
-use crate::when::{iso, rough, utc};
+use crate::when::{iso, parse_duration, rough, utc};
 
 /// Time moves on.
 pub(super) const ADVANCE: Verb = Verb {
@@ -18,7 +20,8 @@ pub(super) const ADVANCE: Verb = Verb {
     category: Category::Site,
     about: "Move the site's clock on; without a duration, show it",
     details: "What falls due on the way happens, in order: update checks, usage uploads, \
-              restarts after a crash.",
+              restarts after a crash. In a live host the moved clock lasts until the process \
+              ends: the next one starts with the machine's own time.",
     examples: &[
         ("advance 24h", "the next update check is due by then"),
         ("advance", "what time it is for the site"),
@@ -28,6 +31,7 @@ pub(super) const ADVANCE: Verb = Verb {
         parser.arg(
             Arg::new("by")
                 .value_name("DURATION")
+                .allow_hyphen_values(true)
                 .value_parser(parse_duration)
                 .help("How far: 24h, 7d, 1h30m, 500ms"),
         )
@@ -36,13 +40,33 @@ pub(super) const ADVANCE: Verb = Verb {
         if before.is_empty() { Kind::Words(&["1h", "24h", "7d"]) } else { Kind::Nothing }
     },
     run: |console, args| {
-        let clock = match args.get_one::<Duration>("by") {
-            Some(by) => console.host.advance(*by)?,
-            None => console.clock()?,
+        let Some(by) = args.get_one::<Duration>("by").copied() else {
+            let clock = console.clock()?;
+            return Ok(console.show(args, &Clock::of(clock)));
         };
-        Ok(console.show(args, &Clock::of(clock)))
+        advance(console, args, by)
     },
 };
+
+/// Day by day, so that it can be interrupted; what falls due is the same.
+fn advance(console: &mut Console<'_>, args: &ArgMatches, by: Duration) -> Result<Reply, Refusal> {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let mut left = by;
+    loop {
+        let step = left.min(DAY);
+        let clock = console.host.advance(step)?;
+        left -= step;
+        if left.is_zero() {
+            return Ok(console.show(args, &Clock::of(clock)));
+        }
+        if console.options.interrupt.take() {
+            let (by, left) = (duration_text(by), duration_text(left));
+            let problem = format!("advance: interrupted; {left} of {by} are left");
+            let reply = console.show(args, &Clock::of(clock));
+            return Ok(reply.and_problem(ExitStatus::INTERRUPTED, &problem));
+        }
+    }
+}
 
 #[derive(Serialize)]
 struct Clock {

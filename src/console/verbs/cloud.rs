@@ -5,7 +5,6 @@ use std::time::Duration;
 use clap::{Arg, ArgMatches, Command};
 use contract::cloud::{CloudCommand, CloudFault, CloudView, SiteVersion};
 use contract::control::{Ask, Refusal, Told};
-use contract::time::parse_duration;
 use serde::Serialize;
 
 use super::{Category, Kind, Verb, text};
@@ -14,6 +13,7 @@ use crate::exit::ExitStatus;
 use crate::plain::{cell, shorten};
 use crate::render::{Align, Column, View, grid};
 use crate::target::nearest;
+use crate::when::parse_duration;
 
 const FAULTS: [&str; 10] = [
     "down",
@@ -78,6 +78,7 @@ fn publish() -> Command {
                 .long("size")
                 .value_name("BYTES")
                 .default_value("256k")
+                .allow_hyphen_values(true)
                 .value_parser(parse_size)
                 .help("How large it is: a number, with k, m or g"),
         )
@@ -87,12 +88,18 @@ fn fault() -> Command {
     Command::new("fault")
         .about("Make it misbehave")
         .arg(Arg::new("kind").value_name("FAULT").required(true).help("How; see help cloud"))
-        .arg(Arg::new("value").value_name("VALUE").help("How slow, or which status"))
+        .arg(
+            Arg::new("value")
+                .value_name("VALUE")
+                .allow_hyphen_values(true)
+                .help("How slow, or which status"),
+        )
 }
 
 /// A number of bytes as people type it: `4096`, `256k`, `10m`, `1g`.
 fn parse_size(text: &str) -> Result<u64, String> {
     let wrong = || "a size looks like 4096, 256k, 10m or 1g".to_owned();
+    let too_large = || "a size is 16 exabytes at most".to_owned();
     let lower = text.to_ascii_lowercase();
     let (digits, unit) = match lower.strip_suffix(['k', 'm', 'g']) {
         None => (lower.as_str(), 1),
@@ -103,8 +110,8 @@ fn parse_size(text: &str) -> Result<u64, String> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(wrong());
     }
-    let number: u64 = digits.parse().map_err(|_| wrong())?;
-    number.checked_mul(unit).ok_or_else(wrong)
+    let number: u64 = digits.parse().map_err(|_| too_large())?;
+    number.checked_mul(unit).ok_or_else(too_large)
 }
 
 /// The fault that the words after `cloud fault` mean.

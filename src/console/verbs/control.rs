@@ -115,7 +115,8 @@ pub(super) const CONTROL: Verb = Verb {
                 Arg::new("code")
                     .value_name("CODE")
                     .required(true)
-                    .value_parser(clap::value_parser!(u8))
+                    .allow_negative_numbers(true)
+                    .value_parser(parse_code)
                     .help("The control code"),
             )
             .args(base_args())
@@ -127,6 +128,13 @@ pub(super) const CONTROL: Verb = Verb {
     },
     ..BASE
 };
+
+fn parse_code(text: &str) -> Result<u8, String> {
+    match text.parse() {
+        Ok(code @ 128..) => Ok(code),
+        _ => Err("a control code is 128 to 255".to_owned()),
+    }
+}
 
 const BASE: Verb = Verb {
     name: "",

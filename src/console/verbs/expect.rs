@@ -6,6 +6,7 @@ use super::shell::words_arg;
 use super::{Category, Kind, Verb, flag, text, texts};
 use crate::console::{Console, Reply};
 use crate::exit::ExitStatus;
+use crate::plain::visible;
 
 /// Hold a verb to its word.
 pub(super) const EXPECT: Verb = Verb {
@@ -55,5 +56,5 @@ fn expect(console: &mut Console<'_>, args: &ArgMatches) -> Reply {
     // The verb's own status is no news any more: the expectation's is.
     reply.status = ExitStatus::FAILED;
     let what = if absent { "unwanted text found" } else { "expected text not found" };
-    reply.and_problem(ExitStatus::FAILED, &format!("{what}: \"{wanted}\""))
+    reply.and_problem(ExitStatus::FAILED, &format!("{what}: \"{}\"", visible(wanted)))
 }

@@ -16,7 +16,7 @@ pub(super) const EXPLAIN: Verb = Verb {
     aliases: &[],
     category: Category::Look,
     about: "Explain a Win32 code or a status message id",
-    details: "",
+    details: "A code may be hexadecimal: 0x41D.",
     examples: &[
         ("explain 1062", "why a pause was refused"),
         ("explain ERROR_SERVICE_DISABLED", "the same by name"),
@@ -140,7 +140,9 @@ impl View for Explained {
             }
         }
         if let Some(message) = &self.status_message {
-            text += &(cell(&format!("status message {}: {message}", self.code)) + "\n");
+            let colon = if message.starts_with('(') { "" } else { ":" };
+            let message = format!("status message {}{colon} {message}", self.code);
+            text.extend(message.lines().map(|line| cell(line) + "\n"));
         }
         text
     }
@@ -156,7 +158,7 @@ fn explain(console: &mut Console<'_>, args: &ArgMatches) -> Reply {
     let explained = Explained {
         code: code.0,
         win32: win32(code),
-        status_message: console.options.status_text.as_ref().and_then(|text| text(code.0)),
+        status_message: status_message(console, code),
     };
     if explained.win32.is_none() && explained.status_message.is_none() {
         let problem = format!("explain: {code} is no Win32 code and no status message known here");
@@ -165,8 +167,22 @@ fn explain(console: &mut Console<'_>, args: &ArgMatches) -> Reply {
     console.show(args, &explained)
 }
 
+/// The text of a status message, without the id that the caller may have put in front.
+fn status_message(console: &Console<'_>, code: Code) -> Option<String> {
+    let text = console.options.status_text.as_ref()?(code.0)?;
+    let without =
+        text.strip_prefix(&code.to_string()).and_then(|rest| rest.strip_prefix([' ', ':']));
+    Some(without.map_or(text.as_str(), str::trim_start).to_owned())
+}
+
 fn number_of(word: &str) -> Option<Code> {
-    word.parse().ok().map(Code).or_else(|| {
+    let number = match word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
+        // A sign behind 0x would be read, and is none.
+        Some(digits) if digits.starts_with('+') => None,
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => word.parse().ok(),
+    };
+    number.map(Code).or_else(|| {
         Code::KNOWN
             .iter()
             .find(|(_, name)| {

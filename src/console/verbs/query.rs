@@ -1,5 +1,7 @@
 //! Verbs that look at components: query, components, status.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::ArgMatches;
 use contract::control::{Ask, ComponentStatus, Refusal, Told};
 use contract::lifecycle::Startup;
@@ -11,7 +13,7 @@ use super::{Category, Kind, Verb, targets_arg, texts};
 use crate::console::{Console, Reply, beside_the_point};
 use crate::exit::ExitStatus;
 use crate::render::{Align, Column, View, grid};
-use crate::target::Targets;
+use crate::target::{Reporter, Targets};
 use crate::when::{iso, rough, utc};
 
 /// How components are.
@@ -58,10 +60,14 @@ pub(super) const STATUS: Verb = Verb {
     category: Category::Look,
     about: "Show Component Status: OK, Warning or Critical, and the counts behind it",
     details: "The counts are those of the threshold period; see messages for what they count.",
-    examples: &[("status", "every row"), ("status SMS_SERVICE_CONNECTOR", "one of them")],
+    examples: &[
+        ("status", "every row"),
+        ("status SMS_SERVICE_CONNECTOR", "one of them"),
+        ("status executive", "that of the executive itself"),
+    ],
     json: true,
     args: |parser| parser.arg(targets_arg(false)),
-    next: |_| Kind::Component,
+    next: |_| Kind::Reporter,
     run: status,
 };
 
@@ -103,7 +109,10 @@ fn query(console: &mut Console<'_>, args: &ArgMatches) -> Result<Reply, Refusal>
 }
 
 /// The targets of a line; all components if it names none.
-fn targets(console: &mut Console<'_>, args: &ArgMatches) -> Result<Targets, Refusal> {
+fn targets(
+    console: &mut Console<'_>,
+    args: &ArgMatches,
+) -> Result<Targets<ComponentStatus>, Refusal> {
     let mut words = texts(args, "target");
     if words.is_empty() {
         words.push("all");
@@ -302,18 +311,30 @@ impl View for Summaries {
 
 fn status(console: &mut Console<'_>, args: &ArgMatches) -> Result<Reply, Refusal> {
     let mut summaries = summaries(console)?;
-    let mut targets = Targets::default();
-    // Without a target also rows of what is no component, such as the executive itself.
-    if args.contains_id("target") {
-        targets = self::targets(console, args)?;
-        summaries.retain(|summary| targets.rows.iter().any(|row| row.name == summary.component));
+    let words = texts(args, "target");
+    if words.is_empty() {
+        let view = Summaries(summaries.into_iter().map(Summary::of).collect());
+        return Ok(console.show(args, &view));
     }
+    let mut targets = Targets::resolve(&words, &reporters(console)?);
+    let mut wanted: BTreeSet<&str> = targets.rows.iter().map(|row| row.name.as_str()).collect();
+    summaries.retain(|summary| wanted.remove(summary.component.as_str()));
+    targets.empty.extend(wanted.into_iter().map(|name| format!("{name}: it has no status yet")));
     let view = Summaries(summaries.into_iter().map(Summary::of).collect());
     Ok(targets.told(console.show(args, &view)))
 }
 
+/// All that reports, by name: every component, and what has a row of the summarizer without
+/// being one, such as the executive itself.
+pub(super) fn reporters(console: &mut Console<'_>) -> Result<Vec<Reporter>, Refusal> {
+    let mut reporters: BTreeMap<String, Option<ComponentStatus>> =
+        summaries(console)?.into_iter().map(|row| (row.component, None)).collect();
+    reporters.extend(console.components()?.into_iter().map(|row| (row.name.clone(), Some(row))));
+    Ok(reporters.into_iter().map(|(name, status)| Reporter { name, status }).collect())
+}
+
 /// The summarizer's rows, by name.
-pub(super) fn summaries(console: &mut Console<'_>) -> Result<Vec<ComponentSummary>, Refusal> {
+fn summaries(console: &mut Console<'_>) -> Result<Vec<ComponentSummary>, Refusal> {
     match console.host.ask(Ask::Summaries)? {
         Told::Summaries(rows) => Ok(rows),
         _ => Err(beside_the_point("status")),

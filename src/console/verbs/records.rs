@@ -1,17 +1,16 @@
 //! What was recorded: status messages and logs.
 
 use clap::{Arg, ArgMatches};
-use contract::Code;
 use contract::control::{Ask, LogTail, Refusal, Told};
 use contract::status::StatusRecord;
 use serde::Serialize;
 
-use super::query::summaries;
-use super::{Category, Kind, Verb, last, last_arg, text};
+use super::query::reporters;
+use super::{Category, Kind, Verb, last, last_arg, targets_arg, text, texts};
 use crate::console::{Console, Reply, beside_the_point};
 use crate::plain::cell;
-use crate::render::{Align, Column, View, grid};
-use crate::target::{named_among, nearest, unknown, unknown_component};
+use crate::render::{Align, Column, View, grid, json};
+use crate::target::{Targets, named_among, unknown};
 use crate::when::{iso, utc};
 
 /// Status messages.
@@ -20,18 +19,16 @@ pub(super) const MESSAGES: Verb = Verb {
     aliases: &[],
     category: Category::Look,
     about: "Show status messages, oldest first",
-    details: "",
+    details: "All that has a row in status has messages, the executive itself too. Those of \
+              several targets are shown together, the newest of all of them.",
     examples: &[
         ("messages", "the last twenty"),
         ("messages SMS_SERVICE_CONNECTOR --last 5", "the last five of one component"),
+        ("messages dmp_* executive", "of several"),
     ],
     json: true,
-    args: |parser| {
-        parser
-            .arg(Arg::new("component").value_name("COMPONENT").help("Of this component only"))
-            .arg(last_arg())
-    },
-    next: |before| if before.is_empty() { Kind::Component } else { Kind::Nothing },
+    args: |parser| parser.arg(targets_arg(false)).arg(last_arg()),
+    next: |_| Kind::Reporter,
     run: messages,
 };
 
@@ -45,6 +42,7 @@ pub(super) const LOGS: Verb = Verb {
     examples: &[
         ("logs", "what logs there are"),
         ("logs SMS_DMP_DOWNLOADER", "the end of that component's log"),
+        ("logs executive", "that of the executive itself"),
         ("logs smsexec.log --last 50", "the end of a file"),
     ],
     json: true,
@@ -102,30 +100,37 @@ impl View for Records {
 }
 
 fn messages(console: &mut Console<'_>, args: &ArgMatches) -> Result<Reply, Refusal> {
-    let component = match text(args, "component") {
-        Some(word) => Some(reporter(console, word)?),
-        None => None,
-    };
-    match console.host.ask(Ask::Messages { component, last: last(args) })? {
-        Told::Messages(records) => {
-            let records = Records(records.into_iter().map(Record::of).collect());
-            Ok(console.show(args, &records))
+    let (words, last) = (texts(args, "target"), last(args));
+    let targets = Targets::resolve(&words, &reporters(console)?);
+    let mut records = Vec::new();
+    if words.is_empty() || words.iter().any(|word| word.eq_ignore_ascii_case("all")) {
+        records = messages_of(console, None, last)?;
+    } else {
+        for row in &targets.rows {
+            records.extend(messages_of(console, Some(row.name.clone()), last)?);
         }
-        _ => Err(beside_the_point("messages")),
+        records.sort_by_key(|record| record.record);
+        records.drain(..records.len().saturating_sub(last));
     }
+    // That there are none is no news where nobody was asked.
+    if records.is_empty() && targets.rows.is_empty() && !words.is_empty() {
+        let nothing: [Record; 0] = [];
+        let text = if console.wants_json(args) { json(&nothing) } else { String::new() };
+        return Ok(targets.told(Reply::say(text)));
+    }
+    let records = Records(records.into_iter().map(Record::of).collect());
+    Ok(targets.told(console.show(args, &records)))
 }
 
-/// The name of what reports: a component, or what only the summarizer knows, as the executive.
-fn reporter(console: &mut Console<'_>, word: &str) -> Result<String, Refusal> {
-    let mut names: Vec<String> = console.components()?.into_iter().map(|row| row.name).collect();
-    names.extend(summaries(console)?.into_iter().map(|row| row.component));
-    names.push("SMS_EXECUTIVE".to_owned());
-    names.sort();
-    names.dedup();
-    let names = names.iter().map(String::as_str);
-    named_among(word, names.clone())
-        .map(str::to_owned)
-        .ok_or_else(|| unknown_component(word, names))
+fn messages_of(
+    console: &mut Console<'_>,
+    component: Option<String>,
+    last: usize,
+) -> Result<Vec<StatusRecord>, Refusal> {
+    match console.host.ask(Ask::Messages { component, last })? {
+        Told::Messages(records) => Ok(records),
+        _ => Err(beside_the_point("messages")),
+    }
 }
 
 impl Record {
@@ -197,22 +202,16 @@ fn logs(console: &mut Console<'_>, args: &ArgMatches) -> Result<Reply, Refusal> 
     }
 }
 
-/// The component or file that a word means.
+/// What reports, or the file, that a word means.
 fn log_name(console: &mut Console<'_>, word: &str) -> Result<String, Refusal> {
-    let components: Vec<String> = console.components()?.into_iter().map(|row| row.name).collect();
-    if let Some(name) = named_among(word, components.iter().map(String::as_str)) {
+    let reporters: Vec<String> = reporters(console)?.into_iter().map(|row| row.name).collect();
+    if let Some(name) = named_among(word, reporters.iter().map(String::as_str)) {
         return Ok(name.to_owned());
     }
     let files = console.logs()?;
     if let Some(file) = named_among(word, files.iter().map(String::as_str)) {
         return Ok(file.to_owned());
     }
-    let names = components.iter().chain(&files).map(String::as_str);
-    let refusal = unknown(
-        word,
-        "no component and no log of that name",
-        nearest(word, names),
-        "logs lists them",
-    );
-    Err(Refusal { code: Code::DOES_NOT_EXIST, ..refusal })
+    let names = reporters.iter().chain(&files).map(String::as_str);
+    Err(unknown(word, "no component and no log of that name", names, "logs lists them"))
 }

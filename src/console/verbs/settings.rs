@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use super::{Category, Kind, Verb, text};
 use crate::console::{Console, Reply, beside_the_point};
-use crate::plain::cell;
+use crate::exit::ExitStatus;
+use crate::plain::{cell, shorten_to, word};
 use crate::render::{Align, Column, View, grid};
-use crate::target::{nearest, unknown};
+use crate::target::way_out;
 
 const MODES: [&str; 2] = ["online", "offline"];
 
@@ -46,7 +47,8 @@ pub(super) const SETTINGS: Verb = Verb {
     aliases: &[],
     category: Category::Site,
     about: "List, show or store settings",
-    details: "A setting is stored at once. Some take effect only when the components that \
+    details: "The list shows the beginning of a long value, show all of it. A setting is stored at \
+              once. Some take effect only when the components that \
               declared them are next started; the verb says which.",
     examples: &[
         ("settings", "all of them"),
@@ -77,14 +79,14 @@ pub(super) const SETTINGS: Verb = Verb {
         _ => Kind::Nothing,
     },
     run: |console, args| match args.subcommand() {
-        Some(("show", args)) => {
-            let key = known_key(console, text(args, "key").unwrap_or_default())?;
-            show(console, args, &key)
-        }
-        Some(("set", args)) => {
-            let key = known_key(console, text(args, "key").unwrap_or_default())?;
-            set(console, args, &key, text(args, "value").unwrap_or_default())
-        }
+        Some(("show", args)) => match known_key(console, text(args, "key").unwrap_or_default())? {
+            Ok(key) => show(console, args, &key),
+            Err(unknown) => Ok(unknown),
+        },
+        Some(("set", args)) => match known_key(console, text(args, "key").unwrap_or_default())? {
+            Ok(key) => set(console, args, &key, text(args, "value").unwrap_or_default()),
+            Err(unknown) => Ok(unknown),
+        },
         Some((_, args)) => list(console, args),
         None => list(console, args),
     },
@@ -94,14 +96,17 @@ fn key_arg() -> Arg {
     Arg::new("key").value_name("KEY").required(true).help("Its key, as settings lists it")
 }
 
-/// The key as the host has it, for one typed in any case.
-fn known_key(console: &mut Console<'_>, key: &str) -> Result<String, Refusal> {
+/// The key as the host has it, for one typed in any case; else what to say. No Win32 code says
+/// that there is no such setting: 1060 is about services.
+fn known_key(console: &mut Console<'_>, key: &str) -> Result<Result<String, Reply>, Refusal> {
     let views = console.settings()?;
     if let Some(view) = views.iter().find(|view| view.key.eq_ignore_ascii_case(key)) {
-        return Ok(view.key.clone());
+        return Ok(Ok(view.key.clone()));
     }
-    let near = nearest(key, views.iter().map(|view| view.key.as_str()));
-    Err(unknown(key, "no setting of that key", near, "settings lists them"))
+    let keys = views.iter().map(|view| view.key.as_str());
+    let way_out = way_out(key, keys, "settings lists them");
+    let problem = format!("{}: no setting has that key; {way_out}", word(key));
+    Ok(Err(Reply::default().and_problem(ExitStatus::UNKNOWN_TARGET, &problem)))
 }
 
 /// A setting with where it is in effect, and the way to get it there.
@@ -196,6 +201,9 @@ fn shown(value: &str) -> String {
 #[serde(transparent)]
 struct List(Vec<Setting>);
 
+/// Room for a value in the list; `settings show` and JSON have all of it.
+const CELL_CHARS: usize = 40;
+
 impl View for List {
     fn text(&self, width: Option<u16>) -> String {
         let columns = [
@@ -207,8 +215,8 @@ impl View for List {
         let rows = self.0.iter().map(|setting| {
             vec![
                 setting.key.clone(),
-                shown(&setting.stored),
-                setting.restart_needed.join(", "),
+                shorten_to(CELL_CHARS, &shown(&setting.stored)),
+                shorten_to(CELL_CHARS, &setting.restart_needed.join(", ")),
                 setting.about.clone(),
             ]
         });

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches};
-use contract::control::{ComponentStatus, Refusal};
+use contract::control::{Ask, ClockView, ComponentStatus, Refusal, Told};
 use contract::time::duration_text;
 use contract::{Code, OpId};
 use serde::Serialize;
 
 use super::{Category, Kind, Verb, text, within_arg};
-use crate::console::{Console, Reply};
+use crate::console::{Console, Reply, beside_the_point};
 use crate::exit::ExitStatus;
 use crate::plain::cell;
 use crate::render::View;
@@ -23,8 +23,8 @@ pub(super) const WAIT: Verb = Verb {
     about: "Wait until components are in a state, or an operation has ended",
     details: "STATE is a word or a number as query shows it, or a reason for Stopped such as \
               Failed or Backoff. Time passes as it does for the host: real time live, virtual \
-              time in a simulation. The status is 6 if the time is up, and 7 if a component has \
-              failed and will not get there by itself. --generation tells the life after a \
+              time in a simulation. The status is 6 if the time is up, 7 if a component has \
+              failed and will not get there by itself, and 4 if no operation has that number. --generation tells the life after a \
               restart from the one before.",
     examples: &[
         ("wait SMS_DMP_DOWNLOADER Running", "until it runs"),
@@ -53,14 +53,16 @@ pub(super) const WAIT: Verb = Verb {
                 Arg::new("generation")
                     .long("generation")
                     .value_name("N")
-                    .value_parser(clap::value_parser!(u64))
+                    .allow_negative_numbers(true)
+                    .value_parser(|text: &str| whole("a generation", text))
                     .help("In this life or a later one"),
             )
             .arg(
                 Arg::new("op")
                     .long("op")
                     .value_name("N")
-                    .value_parser(clap::value_parser!(u64))
+                    .allow_negative_numbers(true)
+                    .value_parser(|text: &str| whole("an operation", text))
                     .conflicts_with_all(["target", "state", "generation"])
                     .help("Wait for this operation instead"),
             )
@@ -73,12 +75,17 @@ pub(super) const WAIT: Verb = Verb {
     run: wait,
 };
 
+fn whole(what: &str, text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{what} is a whole number, such as 12"))
+}
+
 const STATES: &[&str] = &["Running", "Stopped", "Paused", "Failed", "Backoff"];
 
 #[derive(Serialize)]
 struct Waited {
     component: String,
     state: String,
+    reached: bool,
     generation: u64,
     waited_ms: u64,
 }
@@ -101,7 +108,7 @@ impl View for AllWaited {
 fn wait(console: &mut Console<'_>, args: &ArgMatches) -> Result<Reply, Refusal> {
     let within = args.get_one::<Duration>("within").copied().unwrap_or_default();
     if let Some(operation) = args.get_one::<u64>("op") {
-        return Ok(wait_for_operation(console, args, OpId(*operation), within));
+        return wait_for_operation(console, args, OpId(*operation), within);
     }
     let Some(condition) = args.get_one::<Condition>("state").copied() else {
         return Ok(Reply::default());
@@ -127,68 +134,108 @@ struct Goal {
 }
 
 impl Goal {
-    /// Looks a hundred times at most: often enough for a person, seldom enough for a day.
+    /// On real time looks as often as a person would notice. Virtual time costs what is looked
+    /// at and not how long it lasts: the steps grow with what has been waited, so that a moment
+    /// is met to 10 ms and a century ends.
     fn wait(
         &self,
         console: &mut Console<'_>,
         args: &ArgMatches,
         within: Duration,
     ) -> Result<Reply, Refusal> {
-        let step = (within / 100).clamp(Duration::from_millis(10), Duration::from_secs(10));
+        let ClockView { now: start, is_virtual, .. } = console.clock()?;
         let mut waited = Duration::ZERO;
         loop {
             let rows = self.look(console)?;
             let Some(first_late) = rows.iter().find(|row| !self.is_met(row)) else {
-                return Ok(console.show(args, &all_waited(&rows, waited)));
+                return Ok(console.show(args, &self.waited(&rows, waited)));
             };
             if let Some(dead) = rows.iter().find(|row| self.condition.is_hopeless(row)) {
                 let problem = format!("{}; it will not be {}", in_words(dead), self.condition);
-                return Ok(Reply::default().and_problem(ExitStatus::FAILED, &problem));
+                let reply = self.in_vain(console, args, &rows, waited);
+                return Ok(reply.and_problem(ExitStatus::FAILED, &problem));
             }
             if console.options.interrupt.take() {
                 let problem = format!("{}; interrupted", in_words(first_late));
-                return Ok(Reply::default().and_problem(ExitStatus::INTERRUPTED, &problem));
+                let reply = self.in_vain(console, args, &rows, waited);
+                return Ok(reply.and_problem(ExitStatus::INTERRUPTED, &problem));
             }
             if waited >= within {
-                return Ok(self.too_late(first_late, within));
+                let reply = self.in_vain(console, args, &rows, waited);
+                return Ok(
+                    reply.and_problem(ExitStatus::TIMED_OUT, &self.too_late(first_late, within))
+                );
             }
+            let step = if is_virtual { virtual_step(waited, within) } else { LIVE_STEP };
             let pass = step.min(within - waited);
-            console.host.pass(pass)?;
-            waited += pass;
+            // A live host passes a little more than it is asked to; one that passes less must
+            // not make this wait longer.
+            let now = console.host.pass(pass)?.now;
+            waited = now.since(start).max(waited + pass);
         }
     }
 
     fn look(&self, console: &mut Console<'_>) -> Result<Vec<ComponentStatus>, Refusal> {
-        self.names.iter().map(|name| console.component(name)).collect()
+        if self.names.is_empty() {
+            return Ok(Vec::new());
+        }
+        match console.host.ask(Ask::Query(self.names.clone()))? {
+            Told::Components(rows) => Ok(rows),
+            _ => Err(beside_the_point("wait")),
+        }
+    }
+
+    /// What a program is told when it was waited for in vain: the same as when it was not.
+    fn in_vain(
+        &self,
+        console: &Console<'_>,
+        args: &ArgMatches,
+        rows: &[ComponentStatus],
+        waited: Duration,
+    ) -> Reply {
+        match console.wants_json(args) {
+            true => console.show(args, &self.waited(rows, waited)),
+            false => Reply::default(),
+        }
+    }
+
+    fn waited(&self, rows: &[ComponentStatus], waited: Duration) -> AllWaited {
+        let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        let row = |row: &ComponentStatus| Waited {
+            component: row.name.clone(),
+            state: row.state.to_string(),
+            reached: self.is_met(row),
+            generation: row.generation.0,
+            waited_ms,
+        };
+        AllWaited(rows.iter().map(row).collect())
     }
 
     fn is_met(&self, row: &ComponentStatus) -> bool {
         row.generation.0 >= self.generation && self.condition.holds(row)
     }
 
-    fn too_late(&self, row: &ComponentStatus, within: Duration) -> Reply {
+    fn too_late(&self, row: &ComponentStatus, within: Duration) -> String {
         let mut wanted = self.condition.to_string();
         if self.generation > 0 {
             wanted += &format!(" in generation {} or later", self.generation);
         }
         let within = duration_text(within);
-        let problem = format!("{}, not {wanted}, after {within}", in_words(row));
-        Reply::default().and_problem(ExitStatus::TIMED_OUT, &problem)
+        format!("{}, not {wanted}, after {within}", in_words(row))
     }
 }
 
-fn all_waited(rows: &[ComponentStatus], waited: Duration) -> AllWaited {
-    let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
-    AllWaited(
-        rows.iter()
-            .map(|row| Waited {
-                component: row.name.clone(),
-                state: row.state.to_string(),
-                generation: row.generation.0,
-                waited_ms,
-            })
-            .collect(),
-    )
+/// Between two looks at a live host.
+const LIVE_STEP: Duration = Duration::from_millis(50);
+
+/// Up to the next look in virtual time: a sixteenth of what has been waited, in whole 10 ms, a
+/// minute at most; of a long wait more, so that there are some ten thousand looks and no more.
+fn virtual_step(waited: Duration, within: Duration) -> Duration {
+    const FINEST: Duration = Duration::from_millis(10);
+    const MINUTE: Duration = Duration::from_secs(60);
+    let step = (waited / 16).min(MINUTE.max(within / 10_000));
+    let tens = u64::try_from(step.as_millis()).unwrap_or(u64::MAX) / 10;
+    FINEST.max(Duration::from_millis(tens * 10))
 }
 
 /// `SMS_DMP_DOWNLOADER: Stopped (by operator), generation 2`.
@@ -217,8 +264,12 @@ fn wait_for_operation(
     args: &ArgMatches,
     operation: OpId,
     within: Duration,
-) -> Reply {
-    let outcome = console.host.wait(operation, within);
+) -> Result<Reply, Refusal> {
+    let Some(outcome) = console.wait_for(operation, within)? else {
+        let problem =
+            format!("op {operation}: interrupted; wait --op {} goes on waiting", operation.0);
+        return Ok(Reply::default().and_problem(ExitStatus::INTERRUPTED, &problem));
+    };
     let view = Ended {
         operation: outcome.operation.0,
         code: outcome.code.0,
@@ -226,12 +277,12 @@ fn wait_for_operation(
         text: outcome.text,
     };
     if outcome.code == Code::OK {
-        return console.show(args, &view);
+        return Ok(console.show(args, &view));
     }
     let problem = view.text(None);
     let reply = match console.wants_json(args) {
         true => console.show(args, &view),
         false => Reply::default(),
     };
-    reply.and_problem(ExitStatus::of_outcome(outcome.code), &problem)
+    Ok(reply.and_problem(ExitStatus::of_outcome(outcome.code), &problem))
 }

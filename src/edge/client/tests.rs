@@ -191,13 +191,80 @@ async fn nobody_there_is_refused() {
     assert_eq!(fetch(&client, URL).await, Err(FailureKind::Refused));
 }
 
-#[tokio::test]
-async fn failures_do_not_tell_the_address() {
-    let raw = Raw::start(say("")).await;
+/// What an operator reads of a failed fetch, whose address holds a secret.
+async fn text_from(client: &Client) -> String {
     let url = "https://raw.example/x?token=secret";
-    let answer = raw.client(patient()).fetch_signed(url, 1, &signer().trusted_key()).await;
-    let failure = answer.unwrap_err();
-    assert!(!failure.text.is_empty() && !failure.text.contains("secret"), "{failure}");
+    let answer = client.fetch_signed(url, 1, &signer().trusted_key()).await;
+    let shown = answer.unwrap_err().to_string();
+    for noise in ["secret", "os error", "docs.rs", "http://"] {
+        assert!(!shown.contains(noise), "{shown}");
+    }
+    shown
+}
+
+#[tokio::test]
+async fn failures_tell_who_and_why_and_no_secret() {
+    let cut = "the connection was cut: raw.example: the connection ended before the answer did";
+    let no_http = "the connection was cut: raw.example: what it answered is no HTTP";
+    let early = "SSL/TLS failure: raw.example: the connection ended within the handshake";
+    for (script, wanted) in [
+        (say(""), cut),
+        (say("HTTP/1.1 200 OK\r\ncontent-le"), cut),
+        (say("HTTP/1.1 200 OK\r\n\r\n"), cut),
+        (say("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n"), cut),
+        (say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n"), cut),
+        (say("this is no http\r\n\r\n"), no_http),
+        (say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nhaha\r\n"), no_http),
+        (
+            say("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n"),
+            "HTTP status 503: https://raw.example/x answered so",
+        ),
+        (
+            say("HTTP/1.1 302 Found\r\nlocation: https://raw.example/x?token=secret\r\n\r\n"),
+            "HTTP status 302: https://raw.example/x redirects without end",
+        ),
+        (
+            say("HTTP/1.1 302 Found\r\nlocation: https://a:secret@b/?x=secret\r\n\r\n"),
+            "bad name: \"https://\u{2026}@b/?\u{2026}\" has no host name, or a user name or a port other \
+             than 443",
+        ),
+        (
+            say("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n12"),
+            "too large: raw.example: more than 1 byte",
+        ),
+        (Script::HangUp, early),
+        (
+            Script::Plain(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+            "SSL/TLS failure: raw.example: received corrupt message of type InvalidContentType",
+        ),
+    ] {
+        let raw = Raw::start(script).await;
+        assert_eq!(text_from(&raw.client(patient())).await, wanted);
+    }
+
+    let raw = Raw::start(Script::Silence).await;
+    let wanted = "the operation timed out: raw.example: no answer within 50ms";
+    for time_outs in [
+        TimeOuts { connect: SHORT, ..patient() },
+        TimeOuts { idle: SHORT, ..patient() },
+        TimeOuts { document: SHORT, ..patient() },
+    ] {
+        assert_eq!(text_from(&raw.client(time_outs)).await, wanted);
+    }
+
+    let stranger = Raw::start(Script::HangUp).await.root;
+    let raw = Raw::start(say("")).await;
+    let distrusts = Client::new(Names::all_at(&[HOST], raw.address), [stranger], patient());
+    let shown = text_from(&distrusts.unwrap()).await;
+    assert!(shown.starts_with("SSL/TLS failure: raw.example: invalid peer certificate"), "{shown}");
+
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let names = Names::all_at(&[HOST], socket.local_addr().unwrap());
+    let shown = text_from(&Client::new(names, [], patient()).unwrap()).await;
+    assert_eq!(shown, "the connection was refused: nobody listens at raw.example:443");
+    let shown = text_from(&Client::new(Names::default(), [], patient()).unwrap()).await;
+    assert_eq!(shown, "the name could not be resolved: there is no host raw.example");
 }
 
 #[test]

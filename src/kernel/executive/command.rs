@@ -41,8 +41,7 @@ impl Executive {
             }
             Rule::Nothing => return Ok(nothing_to_do(record)),
             Rule::Join(code) => {
-                let operation = record.operation.map(|operation| operation.id);
-                return Ok(Accepted { operation, code, note: "joined what is under way".into() });
+                return Ok(self.join(index, command, code));
             }
             Rule::Refuse(code) => {
                 if command == Command::Stop && record.state == State::Stopped {
@@ -77,6 +76,9 @@ impl Executive {
             }
             Action::Stop => {
                 record.desired = Desired::Down;
+                if record.substate == Substate::Failed {
+                    record.crashes.forgive();
+                }
                 let accepted = self.begin_operation(index, State::Stopped);
                 if self.records[index].state == State::Stopped {
                     self.set_stopped(now, index, Substate::Operator, None);
@@ -121,7 +123,10 @@ impl Executive {
                 let generation = record.generation;
                 let order = match command {
                     Command::Custom(code) => Order::Control(id, generation, code),
-                    _ => Order::Changed(id, generation, Arc::clone(&self.stored)),
+                    _ => {
+                        record.told = Arc::clone(&self.stored);
+                        Order::Changed(id, generation, Arc::clone(&self.stored))
+                    }
                 };
                 self.order(index, order);
                 Ok(Accepted { operation: None, code: Code::OK, note: "handed on".into() })
@@ -138,8 +143,27 @@ impl Executive {
         }
     }
 
-    /// A restart in its stop phase gives way to a stop, and is joined by a restart or a start
-    /// (cases R07, R05).
+    /// The caller wants what is under way already: it waits for the same operation, or where
+    /// nobody waits yet (an automatic restart, a stop for a backup) for one of its own.
+    fn join(&mut self, index: usize, command: Command, code: Code) -> Accepted {
+        let record = &mut self.records[index];
+        let target = match command {
+            Command::Stop => {
+                record.desired = Desired::Down;
+                State::Stopped
+            }
+            Command::Pause => State::Paused,
+            _ => State::Running,
+        };
+        let note = "joined what is under way".to_owned();
+        match record.operation {
+            Some(operation) => Accepted { operation: Some(operation.id), code, note },
+            None => Accepted { code, note, ..self.begin_operation(index, target) },
+        }
+    }
+
+    /// A restart in its stop phase gives way to a stop, and is joined by another restart (case
+    /// R07).
     fn command_during_restart(&mut self, index: usize, command: Command) -> Option<Accepted> {
         let record = &mut self.records[index];
         if !record.starts_again {

@@ -24,6 +24,10 @@ impl Executive {
                     self.records[index].running_since = Some(now);
                     self.reached(index, State::Running);
                     self.tell_changes(index);
+                    if self.records[index].desired == Desired::Paused {
+                        // Its start order said so, and the shard is pausing it already.
+                        self.change(now, index, Event::PauseOrdered, None);
+                    }
                 }
             }
             LifeChange::Checkpoint(hint) => {
@@ -37,6 +41,7 @@ impl Executive {
             LifeChange::Paused => {
                 if self.change(now, index, Event::PauseDone, None) {
                     self.reached(index, State::Paused);
+                    self.tell_changes(index);
                 }
             }
             LifeChange::Continued => {
@@ -80,11 +85,12 @@ impl Executive {
                 _ => Substate::Completed,
             },
         };
-        let (code, text) = match &exit {
-            Exit::Ignore(why) => (Code::OK, format!("not applicable here: {why}")),
-            Exit::Normal => (Code::OK, exit.to_string()),
-            _ => (exit.code(), exit.to_string()),
+        let code = match &exit {
+            // It ended well, but whoever wanted it paused has not got that.
+            Exit::Normal if record.waits_for(State::Paused) => Code::NOT_ACTIVE,
+            _ => exit.code(),
         };
+        let text = exit.to_string();
         self.set_stopped(now, index, substate, Some(exit));
         if let Substate::Backoff { until } = substate {
             self.due.push(Reverse((until, index)));

@@ -62,6 +62,11 @@ impl Record {
         }
     }
 
+    /// Whether somebody waits for it to reach that state.
+    pub(super) fn waits_for(&self, target: State) -> bool {
+        self.operation.is_some_and(|operation| operation.target == target)
+    }
+
     pub(super) fn meets(&self, condition: Condition, command: Command) -> bool {
         match condition {
             Condition::CancellableStart => self.descriptor.cancellable_start,

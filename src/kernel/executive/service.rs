@@ -12,6 +12,8 @@ pub(super) struct Service {
     pub(super) state: State,
     pub(super) plan: Plan,
     pub(super) operation: Option<OpId>,
+    /// What went wrong on the way; told when the operation ends.
+    pub(super) problem: Option<String>,
 }
 
 /// What follows when everything is Stopped.
@@ -43,6 +45,11 @@ impl Executive {
         match (command, self.service.state) {
             (ServiceCommand::Query, _) => {
                 refuse(Code::INVALID_PARAMETER, "a query is no command", "")
+            }
+            // A start that takes its time does not keep anybody from stopping it.
+            (ServiceCommand::Stop, State::StartPending) => {
+                self.cancel_service_operation();
+                Ok(self.stop_service(now, Plan::StayStopped))
             }
             (_, State::StartPending | State::StopPending) => {
                 refuse(Code::CANNOT_ACCEPT_CONTROL, "it is on its way", "wait, then try again")
@@ -89,12 +96,7 @@ impl Executive {
             return;
         }
         self.service.plan = Plan::StayStopped;
-        if let (Err(problem), Some(operation)) = (result, self.service.operation) {
-            let text = format!("the executive is started again, the copy failed: {problem}");
-            let outcome = Outcome { operation, code: Code::SPECIFIC, text };
-            self.steps.push(Step::Resolved(outcome));
-            self.service.operation = None;
-        }
+        self.service.problem = result.err();
         self.start_service(now, false);
     }
 
@@ -107,6 +109,13 @@ impl Executive {
             running: running as u64,
             components: self.records.len() as u64,
             holds: if held { vec!["backup".to_owned()] } else { Vec::new() },
+        }
+    }
+
+    fn cancel_service_operation(&mut self) {
+        if let Some(operation) = self.service.operation.take() {
+            let text = "a later command took its place".to_owned();
+            self.steps.push(Step::Resolved(Outcome { operation, code: Code::CANCELLED, text }));
         }
     }
 
@@ -123,16 +132,17 @@ impl Executive {
         self.set_service(State::StartPending);
         for index in 0..self.records.len() {
             let record = &mut self.records[index];
-            if fresh && record.startup == Startup::Automatic {
-                record.desired = Desired::Up;
+            let held = record.substate == Substate::Held;
+            if fresh {
+                // A manual component waits for a start command, whatever it did before.
+                let automatic = record.startup == Startup::Automatic;
+                record.desired = if automatic { Desired::Up } else { Desired::Down };
                 record.crashes.forgive();
+                if !automatic && held {
+                    record.substate = Substate::Operator;
+                }
             }
-            let failed = !fresh && record.substate == Substate::Failed;
-            if record.desired != Desired::Down
-                && record.startup != Startup::Disabled
-                && record.state == State::Stopped
-                && !failed
-            {
+            if record.desired != Desired::Down && (fresh || held) {
                 self.begin_life(now, index);
             }
         }
@@ -144,12 +154,15 @@ impl Executive {
         self.set_service(State::StopPending);
         for index in 0..self.records.len() {
             let record = &mut self.records[index];
-            record.starts_again = false;
+            let restarting = std::mem::take(&mut record.starts_again);
             match record.state {
                 State::Stopped => {
                     if matches!(record.substate, Substate::Backoff { .. }) {
                         self.set_stopped(now, index, Substate::Held, None);
                     }
+                }
+                State::StopPending if restarting => {
+                    self.resolve(index, Code::CANCELLED, "SMS_EXECUTIVE is stopping");
                 }
                 State::StopPending => {}
                 _ => {
@@ -165,7 +178,7 @@ impl Executive {
     /// Takes the next step of a service command once the components have got there.
     pub(super) fn continue_plan(&mut self, now: Moment) {
         match self.service.state {
-            State::StartPending if self.pending == 0 => {
+            State::StartPending if self.starting == 0 => {
                 self.set_service(State::Running);
                 self.resolve_service("running");
             }
@@ -190,8 +203,15 @@ impl Executive {
     }
 
     pub(super) fn resolve_service(&mut self, text: &str) {
+        let problem = self.service.problem.take();
         if let Some(operation) = self.service.operation.take() {
-            let outcome = Outcome { operation, code: Code::OK, text: text.to_owned() };
+            let (code, text) = match problem {
+                None => (Code::OK, text.to_owned()),
+                Some(problem) => {
+                    (Code::SPECIFIC, format!("{text} again, but the copy failed: {problem}"))
+                }
+            };
+            let outcome = Outcome { operation, code, text };
             self.steps.push(Step::Resolved(outcome));
         }
     }

@@ -209,3 +209,127 @@ fn a_host_starts_and_ends_inside_somebody_s_runtime() {
         bench.site.shut_down().unwrap();
     });
 }
+
+/// At the first timer sends itself one message after another; at the second tells how many
+/// have come.
+struct Chain {
+    tell: Sender<String>,
+    links: u64,
+    come: u64,
+}
+
+impl Component for Chain {
+    fn start(&mut self, _: &Start<'_>, cx: &mut Context<'_>) -> Result<Started, Fault> {
+        cx.after(Duration::from_secs(100), "begin");
+        cx.after(Duration::from_secs(200), "end");
+        Ok(Started::Running)
+    }
+
+    fn message(&mut self, message: &Message, cx: &mut Context<'_>) -> Result<(), Fault> {
+        self.come += 1;
+        if let Some(left) = message.word().filter(|left| *left > 0) {
+            cx.send(cx.id(), Message::Word(left - 1));
+        }
+        Ok(())
+    }
+
+    fn timer(&mut self, key: &'static str, cx: &mut Context<'_>) -> Result<(), Fault> {
+        match key {
+            "begin" => cx.send(cx.id(), Message::Word(self.links - 1)),
+            _ => drop(self.tell.send(format!("{} have come", self.come))),
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn an_advance_waits_for_the_end_of_what_a_timer_has_begun() {
+    const LINKS: u64 = 100_000;
+    let (tell, told) = channel();
+    let (ask, _outside) = channel();
+    let tell = std::sync::Mutex::new(tell);
+    let make = move || Chain { tell: tell.lock().unwrap().clone(), links: LINKS, come: 0 };
+    let chain = Registration::new("CHAIN", Descriptor::new("a chain", "chain.log"), make);
+    let silent = Arc::new(Silent(std::sync::Mutex::new(ask)));
+    let definition = SiteDefinition::primary("PS1");
+    let mut site = Site::start(&definition, vec![chain], silent, Options::default()).unwrap();
+    site.advance(Duration::from_secs(300)).unwrap();
+    assert_eq!(told.try_recv(), Ok(format!("{LINKS} have come")));
+}
+
+/// At its one timer sends itself more than a turn takes.
+struct Burst {
+    tell: Sender<String>,
+    come: u64,
+}
+
+const BURST: u64 = 3_000;
+
+impl Component for Burst {
+    fn start(&mut self, _: &Start<'_>, cx: &mut Context<'_>) -> Result<Started, Fault> {
+        cx.after(Duration::from_millis(20), "burst");
+        Ok(Started::Running)
+    }
+
+    fn message(&mut self, _: &Message, _: &mut Context<'_>) -> Result<(), Fault> {
+        self.come += 1;
+        if self.come == BURST {
+            let _ = self.tell.send("all have come".into());
+        }
+        Ok(())
+    }
+
+    fn timer(&mut self, _: &'static str, cx: &mut Context<'_>) -> Result<(), Fault> {
+        for number in 0..BURST {
+            cx.send(cx.id(), Message::Word(number));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_burst_that_the_last_timer_sends_is_handled_to_its_end() {
+    let (tell, told) = channel();
+    let (ask, _outside) = channel();
+    let tell = std::sync::Mutex::new(tell);
+    let make = move || Burst { tell: tell.lock().unwrap().clone(), come: 0 };
+    let burst = Registration::new("BURST", Descriptor::new("a burst", "burst.log"), make);
+    let silent = Arc::new(Silent(std::sync::Mutex::new(ask)));
+    let definition = SiteDefinition::primary("PS1");
+    let _site = Site::start(&definition, vec![burst], silent, Options::default()).unwrap();
+    assert_eq!(told.recv_timeout(LONG).as_deref(), Ok("all have come"));
+}
+
+/// An outside that cannot keep anything.
+struct FullDisk;
+
+impl Outside for FullDisk {
+    fn perform(&self, _: Request) -> Pending {
+        Box::pin(std::future::pending())
+    }
+
+    fn cloud(&self, _: CloudCommand) -> Result<CloudView, Refusal> {
+        Ok(CloudView::default())
+    }
+
+    fn keep(&self, _: &Kept) -> Result<(), Failure> {
+        Err(Failure::new(contract::FailureKind::Disk, "it is full"))
+    }
+
+    fn snapshot(&self) -> Result<String, Failure> {
+        Err(Failure::new(contract::FailureKind::Disk, "it is full"))
+    }
+}
+
+#[test]
+fn a_setting_that_cannot_be_kept_is_not_acknowledged() {
+    let definition = SiteDefinition::primary("PS1");
+    let mut site =
+        Site::start(&definition, Vec::new(), Arc::new(FullDisk), Options::default()).unwrap();
+    let refusal = site.set_mode(contract::settings::Mode::Offline).unwrap_err();
+    assert_eq!(refusal.code, Code::SPECIFIC);
+    assert!(refusal.reason.contains("it is full"), "{refusal}");
+    let refusal = site.backup().unwrap_err();
+    assert!(refusal.reason.contains("it is full"), "{refusal}");
+    assert_eq!(site.service(contract::control::ServiceCommand::Stop).unwrap().code, Code::OK);
+}

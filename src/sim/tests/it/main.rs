@@ -1,5 +1,6 @@
 //! The simulated site, driven from outside as an embedder drives it.
 #![allow(missing_docs, unreachable_pub, reason = "a test's name says it")]
 
+mod corners;
 mod lifecycle;
 mod probe;
