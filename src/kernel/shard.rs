@@ -26,6 +26,9 @@ const POISON_AFTER: u8 = 3;
 /// Mail is taken from one source this many times before the next has its turn.
 const STRIDE: usize = 64;
 
+/// Takes and serves one piece of mail; false if there is none.
+type Source = fn(&mut Shard, Clock, &mut Vec<Output>) -> bool;
+
 /// What time it is, on both clocks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Clock {
@@ -178,7 +181,7 @@ impl Shard {
         }
         // Every source has its turn, and not the same one first: a component that sets itself
         // timers for at once must not keep the others from their messages.
-        const SOURCES: [fn(&mut Shard, Clock, &mut Vec<Output>) -> bool; 4] =
+        const SOURCES: [Source; 4] =
             [Shard::take_timer, Shard::take_retained, Shard::take_local, Shard::take_lane];
         self.first_source = (self.first_source + 1) % SOURCES.len();
         let mut handled = 0;
