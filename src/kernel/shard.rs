@@ -172,8 +172,9 @@ impl Shard {
         })
     }
 
-    /// One turn of the dispatch loop: every order that waits, then timers, then mail, `budget`
-    /// of them at most. What is left for the driver to do is appended to `out`, in order.
+    /// One turn of the dispatch loop: every order that waits, then timers and mail by turns,
+    /// `budget` of them at most. What is left for the driver to do is appended to `out`, in
+    /// order.
     pub fn step(&mut self, clock: Clock, budget: usize, out: &mut Vec<Output>) -> Turn {
         self.base = clock.now;
         while let Ok(order) = self.end.orders.try_recv() {
