@@ -274,6 +274,8 @@ codes! {
     INVALID_CONTROL = 1052, "ERROR_INVALID_SERVICE_CONTROL";
     /// It did not answer in time.
     REQUEST_TIMEOUT = 1053, "ERROR_SERVICE_REQUEST_TIMEOUT";
+    /// No thread could be had for it.
+    NO_THREAD = 1054, "ERROR_SERVICE_NO_THREAD";
     /// A hold forbids the start: a backup runs.
     DATABASE_LOCKED = 1055, "ERROR_SERVICE_DATABASE_LOCKED";
     /// A start in any state but Stopped.

@@ -81,8 +81,9 @@ pub enum Doing {
     Resolved(Outcome),
     /// Tell whoever watches: a component's state has changed.
     Changed(Transition),
-    /// Make this outlive the process.
-    Keep(Kept),
+    /// Make [`Host::kept`] outlive the process; once after all the rest is enough, however
+    /// often it is said.
+    Keep,
     /// Copy the site, then call [`Host::backup_done`].
     Snapshot,
 }
@@ -306,8 +307,7 @@ impl Host {
         }
         self.steps = steps;
         if std::mem::take(&mut self.unkept) {
-            let kept = self.kept();
-            self.doings.push(Doing::Keep(kept));
+            self.doings.push(Doing::Keep);
         }
     }
 

@@ -147,11 +147,6 @@ impl Shard {
         self.trace = trace;
     }
 
-    /// The way to wait for mail.
-    pub fn lane_end(&self) -> LaneEnd {
-        self.end.clone()
-    }
-
     /// Whether there is something to do at `now`.
     pub fn has_work(&mut self, now: Moment) -> bool {
         !self.end.is_empty()

@@ -174,7 +174,7 @@ impl ExecutiveActor {
     }
 
     fn do_doings(&mut self, ctx: &mut Context<Self>) {
-        let mut kept = None;
+        let mut keep = false;
         let mut doings = std::mem::take(&mut self.doings);
         self.host.take_doings(&mut doings);
         for doing in doings.drain(..) {
@@ -184,16 +184,16 @@ impl ExecutiveActor {
                     tracing::dispatcher::with_default(&self.log, || logs::emit(&line));
                 }
                 Doing::Resolved(outcome) => self.resolve(outcome),
-                // The last one holds everything.
-                Doing::Keep(all) => kept = Some(all),
+                Doing::Keep => keep = true,
                 Doing::Snapshot => self.copy_site(ctx),
                 // The place for whoever watches; `wait` is all there is so far.
                 Doing::Changed(_) => {}
             }
         }
         self.doings = doings;
-        if let Some(kept) = kept {
-            let result = self.outside.keep(&kept).map_err(|failure| failure.to_string());
+        if keep {
+            let result =
+                self.outside.keep(&self.host.kept()).map_err(|failure| failure.to_string());
             self.host.kept_so(self.clock.read(), result);
             self.write_logs();
         }

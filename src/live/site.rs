@@ -60,12 +60,7 @@ impl Default for Options {
 /// Dropping it stops SMS_EXECUTIVE and waits for it, a minute at most.
 pub struct Site {
     executive: Addr<ExecutiveActor>,
-    lanes: Arc<[Lane]>,
-    watches: Vec<Arc<ShardWatch>>,
-    board: Arc<Board>,
-    clock: SiteClock,
-    outside: Arc<dyn Outside>,
-    activity: Arc<Activity>,
+    shared: Shared,
     /// The way to end the host's thread, whatever its actors are doing.
     system: System,
     /// Disconnected when that thread has ended; none when it was waited for.
@@ -74,7 +69,7 @@ pub struct Site {
 
 impl std::fmt::Debug for Site {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Site").field("clock", &self.clock.read()).finish_non_exhaustive()
+        f.debug_struct("Site").field("clock", &self.shared.clock.read()).finish_non_exhaustive()
     }
 }
 
@@ -119,14 +114,8 @@ impl Site {
             alarm: Alarm::default(),
             doings: Vec::new(),
         };
-        let carriers = Carriers {
-            lanes: Arc::clone(&lanes),
-            watches: watches.clone(),
-            board: Arc::clone(&board),
-            clock: clock.clone(),
-            outside: Arc::clone(&outside),
-            activity: Arc::clone(&activity),
-        };
+        let shared = Shared { lanes, watches, board, clock, outside, activity };
+        let carried = shared.clone();
         let (ready, is_ready) = mpsc::channel();
         let (ends, thread) = mpsc::channel();
         std::thread::Builder::new()
@@ -136,7 +125,7 @@ impl Site {
                 let system = System::new();
                 let (address, arbiters) = system.block_on(async move {
                     let address = executive.start();
-                    let arbiters = carriers.start(&address);
+                    let arbiters = carried.start_shards(&address);
                     (address, arbiters)
                 });
                 let _ = ready.send((address, System::current()));
@@ -149,37 +138,32 @@ impl Site {
                 }
             })
             .map_err(|error| {
-                Refusal::new(NO_THREAD, "SMS_EXECUTIVE", error.to_string(), "close other programs")
+                Refusal::new(
+                    Code::NO_THREAD,
+                    "SMS_EXECUTIVE",
+                    error.to_string(),
+                    "close other programs",
+                )
             })?;
         let (executive, system) = is_ready.recv_timeout(ANSWER_MAX).map_err(|_| gone())?;
-        let mut site = Site {
-            executive,
-            lanes,
-            watches,
-            board,
-            clock,
-            outside,
-            activity,
-            system,
-            thread: Some(thread),
-        };
+        let mut site = Site { executive, shared, system, thread: Some(thread) };
         site.wait_until_running(begun)?;
         Ok(site)
     }
 
     /// Status cells and names: what can be read without asking anybody.
     pub fn board(&self) -> &Arc<Board> {
-        &self.board
+        &self.shared.board
     }
 
     /// The lane of each shard: the way to send messages in from outside.
     pub fn lanes(&self) -> &[Lane] {
-        &self.lanes
+        &self.shared.lanes
     }
 
     /// The site's clock.
     pub fn clock(&self) -> &SiteClock {
-        &self.clock
+        &self.shared.clock
     }
 
     /// Stops SMS_EXECUTIVE and ends the host's thread.
@@ -238,24 +222,24 @@ impl Site {
     /// Lets everything happen that is due, and waits for the end of it.
     fn come_to_rest(&mut self) -> Result<Option<Moment>, Refusal> {
         self.look_at_clock()?;
-        for lane in self.lanes.iter() {
+        for lane in self.shared.lanes.iter() {
             lane.order(Order::Wake);
         }
-        let watches = &self.watches;
+        let watches = &self.shared.watches;
         let quiet = || watches.iter().all(|watch| watch.end.is_empty());
-        if !self.activity.wait_for_rest(REST_MAX, quiet) {
+        if !self.shared.activity.wait_for_rest(REST_MAX, quiet) {
             return Err(Refusal::new(
                 Code::REQUEST_TIMEOUT,
                 "advance",
                 format!(
                     "the site did not come to rest; {} things are under way",
-                    self.activity.count()
+                    self.shared.activity.count()
                 ),
                 "query and logs show what it is busy with",
             ));
         }
         let due = self.look_at_clock()?;
-        let shards = self.watches.iter().filter_map(|watch| watch.next_due());
+        let shards = self.shared.watches.iter().filter_map(|watch| watch.next_due());
         Ok(shards.chain(due).min())
     }
 
@@ -273,8 +257,9 @@ impl Site {
     }
 }
 
-/// What the shards' actors are made of.
-struct Carriers {
+/// What whoever holds the host and those who carry its shards have in common.
+#[derive(Clone)]
+struct Shared {
     lanes: Arc<[Lane]>,
     watches: Vec<Arc<ShardWatch>>,
     board: Arc<Board>,
@@ -283,9 +268,9 @@ struct Carriers {
     activity: Arc<Activity>,
 }
 
-impl Carriers {
+impl Shared {
     /// Gives each shard an arbiter.
-    fn start(self, executive: &Addr<ExecutiveActor>) -> Vec<Arbiter> {
+    fn start_shards(&self, executive: &Addr<ExecutiveActor>) -> Vec<Arbiter> {
         let mut arbiters = Vec::new();
         for (number, watch) in (0..).zip(&self.watches) {
             let end = watch.end.clone();
@@ -317,8 +302,6 @@ impl Carriers {
     }
 }
 
-const NO_THREAD: Code = Code(1054);
-
 fn gone() -> Refusal {
     Refusal::new(Code::PROCESS_ABORTED, "SMS_EXECUTIVE", "the host is gone", "start it again")
 }
@@ -326,7 +309,7 @@ fn gone() -> Refusal {
 impl HostControl for Site {
     fn ask(&mut self, ask: Ask) -> Result<Told, Refusal> {
         if let Ask::Cloud(command) = ask {
-            return self.outside.cloud(command).map(Told::Cloud);
+            return self.shared.outside.cloud(command).map(Told::Cloud);
         }
         let (reply, told) = mpsc::channel();
         self.executive.do_send(Asked { ask, reply });
@@ -356,11 +339,11 @@ impl HostControl for Site {
     /// Goes from one due time to the next, and waits each time until the site has come to rest:
     /// what a week brings is seven daily checks, live as in simulation.
     fn advance(&mut self, by: Duration) -> Result<ClockView, Refusal> {
-        let until = self.clock.read().now + by;
+        let until = self.shared.clock.read().now + by;
         while let Some(due) = self.come_to_rest()?.filter(|due| *due <= until) {
-            self.clock.move_to(due);
+            self.shared.clock.move_to(due);
         }
-        self.clock.move_to(until);
+        self.shared.clock.move_to(until);
         self.come_to_rest()?;
         self.clock_view()
     }

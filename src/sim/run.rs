@@ -308,6 +308,7 @@ impl Site {
     }
 
     fn do_doings(&mut self) {
+        let mut keep = false;
         let mut doings = std::mem::take(&mut self.doings);
         self.host.take_doings(&mut doings);
         for doing in doings.drain(..) {
@@ -325,15 +326,16 @@ impl Site {
                     self.note(format!("op {} {}", outcome.operation, outcome.code));
                     self.outcomes.insert(outcome.operation, outcome);
                 }
-                Doing::Keep(kept) => {
-                    self.kept = kept;
-                    let clock = self.clock();
-                    self.host.kept_so(clock, Ok(()));
-                }
+                Doing::Keep => keep = true,
                 Doing::Snapshot => self.schedule(self.backup_takes, What::BackupDone),
                 // The host keeps the records; there is no file to write.
                 Doing::Log(_) => {}
             }
+        }
+        if keep {
+            self.kept = self.host.kept();
+            let clock = self.clock();
+            self.host.kept_so(clock, Ok(()));
         }
         self.doings = doings;
     }

@@ -59,6 +59,11 @@ const MEANINGS: &[(Code, &str, &str)] = &[
         "wait goes on waiting; kill ends a component that does not stop",
     ),
     (
+        Code::NO_THREAD,
+        "no thread could be had for it",
+        "the machine has no more threads to give: end other programs",
+    ),
+    (
         Code::DATABASE_LOCKED,
         "a hold keeps components down: a backup runs",
         "wait for the end of the backup; exec query shows holds",

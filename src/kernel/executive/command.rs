@@ -40,9 +40,7 @@ impl Executive {
                 action
             }
             Rule::Nothing => return Ok(nothing_to_do(record)),
-            Rule::Join(code) => {
-                return Ok(self.join(index, command, code));
-            }
+            Rule::Join(code) => return Ok(self.join(index, command, code)),
             Rule::Refuse(code) => {
                 if command == Command::Stop && record.state == State::Stopped {
                     self.records[index].desired = Desired::Down;
