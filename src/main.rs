@@ -101,7 +101,8 @@ fn run(args: &Args) -> Result<ExitStatus, Box<dyn Error>> {
         if !is_from_file {
             definition.installed = sim::EPOCH;
         }
-        let builder = sim::SiteBuilder::new(definition.clone());
+        // An operator is no test: whatever the components do, the line said how it went.
+        let builder = sim::SiteBuilder::new(definition.clone()).lenient();
         let builder = builder.components(smsexec::roster()).seed(args.seed);
         let mut site = builder.cloud(cloud::Cloud::new(CLOUD_SEED)).start()?;
         return operate(args, &definition, &mut site, scripts);
@@ -115,12 +116,16 @@ fn run(args: &Args) -> Result<ExitStatus, Box<dyn Error>> {
     let logs = Some(args.site.join("logs"));
     let options = live::Options { logs, kept, ..live::Options::default() };
     let mut site = live::Site::start(&definition, smsexec::roster(), Arc::new(edge), options)?;
-    let status = operate(args, &definition, &mut site, scripts);
-    // What the lines came to is what the caller wants to know; this is beside it.
-    if let Err(refusal) = site.shut_down() {
-        eprintln!("smsexec: {refusal}");
+    let status = operate(args, &definition, &mut site, scripts)?;
+    // What the lines came to is what the caller wants to know; this is beside it, unless code
+    // was left behind.
+    match site.shut_down() {
+        Ok(left) => Ok(status.worst(ExitStatus::of_service(Some(left)))),
+        Err(refusal) => {
+            eprintln!("smsexec: {refusal}");
+            Ok(status)
+        }
     }
-    status
 }
 
 /// The site of the folder's site.toml, or the default one, and which of the two; else every

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use contract::context::{Context, Identity};
+use contract::context::{Call, Context, Identity};
 use contract::{
     Component, ComponentId, Descriptor, Fault, Generation, Message, Moment, Registration, Settings,
     WallTime,
 };
-use kernel::{Board, Clock, Executive, Lane, Order, Output, Parcel, Shard, Step, lane};
+use kernel::{
+    Board, Clock, Executive, ExecutiveOptions, Lane, Order, Output, Parcel, Shard, Step, lane,
+};
 
 /// Counts what it is sent; a sum keeps the optimiser honest.
 pub(crate) struct Counter {
@@ -67,16 +69,10 @@ impl PlainLoop {
             id: ComponentId::new(0, 0),
             generation: Generation(1),
         };
-        let (mut tickets, mut effects) = (0, Vec::new());
+        let (mut tickets, mut effects, lease) = (0, Vec::new(), AtomicU64::new(0));
         for target in targets {
-            let mut cx = Context::new(
-                Moment::ZERO,
-                WallTime::default(),
-                ComponentId::OUTSIDE,
-                &identity,
-                &mut tickets,
-                &mut effects,
-            );
+            let call = Call::plain(Moment::ZERO, WallTime::default());
+            let mut cx = Context::new(call, &identity, &mut tickets, &mut effects, &lease);
             let component = &mut self.components[*target as usize];
             component.message(&Message::Word(1), &mut cx).expect("a counter never fails");
         }
@@ -104,7 +100,7 @@ impl OneShard {
         let (lane, end) = lane();
         let board = Arc::new(Board::default());
         let shard = Shard::new(0, end, Arc::new([lane.clone()]), Arc::clone(&board));
-        let mut executive = Executive::new(1, Settings::default(), board);
+        let mut executive = Executive::new(ExecutiveOptions::new(1), Settings::default(), board);
         let descriptor = Arc::new(Descriptor::new("counts messages", "counter.log"));
         for number in 0..components {
             let total = Arc::clone(&total);
@@ -114,7 +110,7 @@ impl OneShard {
                 move || Counter::new(&total),
             );
             executive
-                .register(Moment::ZERO, registration, Default::default())
+                .register(Moment::ZERO, registration, Default::default(), None)
                 .expect("the names differ");
         }
         let start = contract::control::ServiceCommand::Start;
@@ -141,6 +137,7 @@ impl OneShard {
             self.lane.send(Parcel::Message {
                 to: ComponentId::new(0, *target),
                 from: ComponentId::OUTSIDE,
+                number: 0,
                 message: Message::Word(1),
             });
         }

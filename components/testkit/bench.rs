@@ -2,13 +2,16 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use contract::component::Registry;
+use contract::context::Call;
 use contract::effect::LogText;
 use contract::{
-    Answer, Component, ComponentId, Context, Fault, Generation, Message, Moment, Progress,
-    Registration, Request, Settings, Start, Started, State, StatusMessage, Ticket, WallTime,
+    Answer, Component, ComponentId, Context, Fault, Generation, Message, MessageId, Moment,
+    Progress, Registration, Request, Settings, Start, Started, State, StatusMessage, Ticket,
+    WallTime,
 };
 
 use crate::journal::Journal;
@@ -35,6 +38,8 @@ pub struct Bench {
     pub(crate) generation: u64,
     pub(crate) life: Option<Life>,
     pub(crate) inbox: VecDeque<Mail>,
+    /// Messages handed over so far.
+    pub(crate) handed: u32,
     pub(crate) unexamined: Unexamined,
     pub(crate) logged: Vec<LogText>,
     /// Lines before this one were found by `expect_log` already.
@@ -104,6 +109,7 @@ impl Bench {
             generation: 0,
             life: None,
             inbox: VecDeque::new(),
+            handed: 0,
             unexamined: Unexamined::default(),
             logged: Vec::new(),
             log_seen: 0,
@@ -143,7 +149,7 @@ impl Bench {
         self.begin_life();
         let (settings, registry) = (self.effective.clone(), self.registry.clone());
         let start = Start { settings: &settings, registry: &registry };
-        match self.call("start", ComponentId::OUTSIDE, |it, cx| it.start(&start, cx)) {
+        match self.call("start", None, |it, cx| it.start(&start, cx)) {
             Some(Started::Running) => self.enter_running(),
             Some(Started::NotApplicable(why)) => {
                 self.journal.deed(format_args!("not applicable: {why}"));
@@ -212,15 +218,17 @@ impl Bench {
         match mail {
             Mail::Message(sender, message) => {
                 let what = format!("message {message:?} from {sender}");
-                self.call(&what, sender, |it, cx| it.message(&message, cx));
+                self.handed += 1;
+                let id = MessageId { from: sender, number: self.handed };
+                self.call(&what, Some(id), |it, cx| it.message(&message, cx));
             }
             Mail::Timer(key) => {
                 let what = format!("timer {key:?}");
-                self.call(&what, ComponentId::OUTSIDE, |it, cx| it.timer(key, cx));
+                self.call(&what, None, |it, cx| it.timer(key, cx));
             }
             Mail::Answer(ticket, answer) => {
                 let what = format!("answer {ticket} {}", crate::carry::answer_text(&answer));
-                self.call(&what, ComponentId::OUTSIDE, |it, cx| it.answer(ticket, answer, cx));
+                self.call(&what, None, |it, cx| it.answer(ticket, answer, cx));
             }
         }
     }
@@ -298,7 +306,7 @@ impl Bench {
         }
         if told && self.life.is_some() {
             let settings = self.effective.clone();
-            self.call("changed", ComponentId::OUTSIDE, |it, cx| it.changed(&settings, cx));
+            self.call("changed", None, |it, cx| it.changed(&settings, cx));
         }
     }
 
@@ -312,7 +320,7 @@ impl Bench {
             self.fail(&format!("control code {code} is not declared"));
         }
         let what = format!("control {code}");
-        self.call(&what, ComponentId::OUTSIDE, |it, cx| it.control(code, cx));
+        self.call(&what, None, |it, cx| it.control(code, cx));
     }
 
     /// Pauses the component.
@@ -325,7 +333,7 @@ impl Bench {
             self.fail(&format!("pause() in state {}", self.state));
         }
         self.state = State::PausePending;
-        let progress = self.call("pause", ComponentId::OUTSIDE, |it, cx| it.pause(cx));
+        let progress = self.call("pause", None, |it, cx| it.pause(cx));
         self.progress(progress);
     }
 
@@ -339,7 +347,7 @@ impl Bench {
             self.fail(&format!("resume() in state {}", self.state));
         }
         self.state = State::ContinuePending;
-        let progress = self.call("resume", ComponentId::OUTSIDE, |it, cx| it.resume(cx));
+        let progress = self.call("resume", None, |it, cx| it.resume(cx));
         self.progress(progress);
     }
 
@@ -353,7 +361,7 @@ impl Bench {
             self.fail(&format!("stop() in state {}", self.state));
         }
         self.state = State::StopPending;
-        let progress = self.call("stop", ComponentId::OUTSIDE, |it, cx| it.stop(cx));
+        let progress = self.call("stop", None, |it, cx| it.stop(cx));
         self.progress(progress);
     }
 
@@ -421,7 +429,7 @@ impl Bench {
     fn call<R>(
         &mut self,
         what: &str,
-        sender: ComponentId,
+        message: Option<MessageId>,
         hook: impl FnOnce(&mut dyn Component, &mut Context<'_>) -> Result<R, Fault>,
     ) -> Option<R> {
         if let Some(fault) = &self.unexamined.fault {
@@ -438,7 +446,13 @@ impl Bench {
             self.fail(&format!("{what}: the component does not live"));
         };
         let mut effects = Vec::new();
-        let mut cx = Context::new(now, utc, sender, &identity, &mut life.tickets, &mut effects);
+        let plain = Call::plain(now, utc);
+        let call = match message {
+            Some(message) => Call { message, delivery: 1, ..plain },
+            None => plain,
+        };
+        let lease = AtomicU64::new(0);
+        let mut cx = Context::new(call, &identity, &mut life.tickets, &mut effects, &lease);
         let outcome = hook(life.component.as_mut(), &mut cx);
         self.carry_out(outcome, effects)
     }

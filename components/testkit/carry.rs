@@ -32,6 +32,10 @@ impl Bench {
     fn carry_out_one(&mut self, effect: Effect) {
         match effect {
             Effect::Send { to, message } => self.send(to.to_string(), message),
+            Effect::SendWithin(expiring) => {
+                self.journal.deed(format_args!("of use within {:?}:", expiring.within));
+                self.send(expiring.to.to_string(), expiring.message);
+            }
             Effect::SendByName { to, message } => self.send(to.to_owned(), message),
             Effect::After { delay, key } => self.set_timer(delay, key),
             Effect::Cancel { key } => {

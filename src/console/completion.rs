@@ -1,8 +1,8 @@
 //! Completion: what may stand where the cursor is. Knows no terminal; `terminal` shows it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use contract::control::HostControl;
+use contract::control::{ComponentStatus, HostControl};
 
 use crate::console::{Console, Options};
 use crate::help::TOPICS;
@@ -14,6 +14,8 @@ use crate::verbs::{Kind, VERBS, Verb, find};
 pub struct Names {
     /// Components, each with its state.
     pub components: Vec<(String, String)>,
+    /// Groups, each with its members.
+    pub groups: Vec<(String, String)>,
     /// What reports without being a component, such as the executive itself.
     pub reporters: Vec<String>,
     /// Log files.
@@ -46,6 +48,7 @@ impl Names {
         reporters.retain(|name| !known.contains(name.as_str()));
         Names {
             reporters,
+            groups: groups(&components),
             components: components
                 .into_iter()
                 .map(|row| (row.name, row.state.to_string()))
@@ -96,7 +99,11 @@ impl Names {
             Kind::Nothing => Vec::new(),
             Kind::Verb => verbs(),
             Kind::Words(words) => words.iter().map(|word| plain(word)).collect(),
-            Kind::Component => described(&self.components),
+            Kind::Component => {
+                let mut candidates = described(&self.components);
+                candidates.extend(described(&self.groups));
+                candidates
+            }
             Kind::SettingKey => described(&self.settings),
             Kind::Reporter => {
                 let mut candidates = described(&self.components);
@@ -110,6 +117,19 @@ impl Names {
             }
         }
     }
+}
+
+/// `group:cloud`, with who is in it.
+fn groups(components: &[ComponentStatus]) -> Vec<(String, String)> {
+    let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for row in components {
+        if let Some(group) = &row.group {
+            groups.entry(group).or_default().push(&row.name);
+        }
+    }
+    let shown =
+        |(group, members): (&str, Vec<&str>)| (format!("group:{group}"), members.join(", "));
+    groups.into_iter().map(shown).collect()
 }
 
 /// Whether `value` goes on from `word`, in any case; a component also without its `SMS_`.
@@ -157,10 +177,13 @@ mod tests {
 
     #[test]
     fn every_place_of_a_line_has_its_own_names() {
-        assert_eq!(values("st"), ["start", "status", "stop"]);
+        assert_eq!(values("st"), ["start", "startup", "status", "stop"]);
         assert_eq!(values("stop dmp_"), ["SMS_DMP_DOWNLOADER", "SMS_DMP_UPLOADER"]);
         assert_eq!(values("stop --str"), ["--strict"]);
         assert_eq!(values("stop --strict SMS_DMP_D"), ["SMS_DMP_DOWNLOADER"]);
+        assert_eq!(values("stop --dep"), ["--dependents"]);
+        assert_eq!(values("startup dmp_downloader ma"), ["manual"]);
+        assert_eq!(values("wait dmp_downloader set"), ["settled"]);
         assert_eq!(values("mode o"), ["online", "offline"]);
         assert_eq!(values("settings show mo"), ["mode"]);
         assert_eq!(values("settings set mode of"), ["offline"]);
@@ -195,6 +218,15 @@ mod tests {
         let (start, candidates) = names.complete("stop dmp_d more", 10);
         assert_eq!(start, 5);
         let wanted = Candidate { value: "SMS_DMP_DOWNLOADER".into(), about: "Running".into() };
+        assert_eq!(candidates, [wanted]);
+    }
+
+    #[test]
+    fn a_group_comes_with_its_members() {
+        let names = Names::of(&mut FakeHost::supervised());
+        let (_, candidates) = names.complete("restart gr", 10);
+        let about = "SMS_DMP_DOWNLOADER, SMS_SERVICE_CONNECTOR";
+        let wanted = Candidate { value: "group:cloud".into(), about: about.into() };
         assert_eq!(candidates, [wanted]);
     }
 

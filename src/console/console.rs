@@ -171,6 +171,13 @@ impl<'h> Console<'h> {
         self.options.width = width;
     }
 
+    /// The status of a session or a script that comes to its end with `status`: that of the
+    /// executive if it has ended for good, and nothing is worse.
+    pub(crate) fn at_the_end(&mut self, status: ExitStatus) -> ExitStatus {
+        let service = self.service_status();
+        status.worst(service.map_or(ExitStatus::DONE, |service| ExitStatus::of_end(&service)))
+    }
+
     /// A verb inside a verb.
     pub(crate) fn exec_inner(&mut self, words: &[String]) -> Reply {
         if self.depth >= DEPTH_MAX {

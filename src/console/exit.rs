@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use contract::Code;
+use contract::control::ServiceStatus;
 
 /// The status of a verb, a script or the whole command, as a process exits with it.
 ///
@@ -45,6 +46,10 @@ statuses! {
     TIMED_OUT = 6, "it was not done in time; it may still be on its way";
     /// The target failed on the way, or an expectation was not met.
     FAILED = 7, "the target failed, or an expectation was not met";
+    /// The executive was restarted too often and has stopped for good (lifecycle.md 3.5).
+    GAVE_UP = 20, "the executive has stopped for good: it was restarted too often";
+    /// The executive has stopped, and code of ended lives has not come back (case X06).
+    ZOMBIES_LEFT = 21, "the executive has stopped, and code of ended lives has not come back";
     /// Somebody interrupted it.
     INTERRUPTED = 130, "interrupted";
 }
@@ -75,6 +80,20 @@ impl ExitStatus {
             Code::REQUEST_TIMEOUT => ExitStatus::TIMED_OUT,
             code if code.name() == "unknown" => ExitStatus::GENERIC,
             _ => ExitStatus::REFUSED,
+        }
+    }
+
+    /// Of a process that ends now, with the executive as `service` tells it: done, unless it has
+    /// ended for good.
+    pub(crate) fn of_end(service: &ServiceStatus) -> ExitStatus {
+        ExitStatus::of_service(service.exit_status)
+    }
+
+    /// Of an executive that ends with this status, where it has ended (lifecycle.md 3.5, X06).
+    pub fn of_service(exit_status: Option<u8>) -> ExitStatus {
+        match exit_status.map(ExitStatus) {
+            Some(end @ (ExitStatus::GAVE_UP | ExitStatus::ZOMBIES_LEFT)) => end,
+            _ => ExitStatus::DONE,
         }
     }
 

@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use contract::cloud::{CloudCommand, CloudFault, CloudView};
 use contract::control::{
-    Accepted, Ask, ClockView, ComponentStatus, HostControl, LogTail, Outcome, Refusal,
-    ServiceCommand, ServiceStatus, SettingView, Told,
+    Accepted, Ask, ClockView, ComponentStatus, CrashRecord, DeadLetter, DeadReason, HostControl,
+    LogTail, Outcome, Refusal, ServiceCommand, ServiceStatus, SettingView, Told, Until,
 };
-use contract::lifecycle::{Desired, Startup};
+use contract::lifecycle::{CommandOptions, Desired, HoldKind, Startup};
 use contract::settings::{Mode, SettingValue, keys};
 use contract::status::{ComponentSummary, Health, StatusRecord};
 use contract::time::parse_duration;
 use contract::{
-    Code, Command, Exit, Generation, Moment, OpId, State, StatusMessage, Substate, WallTime,
+    Code, Command, ComponentId, Exit, Generation, MessageId, Moment, OpId, State, StatusMessage,
+    Substate, WallTime,
 };
 
 use crate::console::Interrupt;
@@ -23,9 +24,15 @@ use crate::console::Interrupt;
 #[derive(Debug, Clone)]
 enum Pending {
     Component { row: usize, to: State, code: Code },
+    Rows(Vec<usize>, State),
+    Held(usize),
+    Removed(usize),
     Service(State),
     Never,
 }
+
+/// The answer to every wait of a host that is out of its mind.
+pub(crate) type Raving = fn(&ComponentStatus) -> Result<ComponentStatus, Refusal>;
 
 /// A host that a test can look into.
 pub(crate) struct FakeHost {
@@ -36,8 +43,18 @@ pub(crate) struct FakeHost {
     pub(crate) doomed: BTreeMap<String, Code>,
     /// Answers to give instead of the true ones: a host that is out of its mind.
     pub(crate) always: Option<Told>,
+    pub(crate) crashes: Vec<CrashRecord>,
+    pub(crate) letters: Vec<DeadLetter>,
+    /// Who depends on whom: the first on the second.
+    pub(crate) depends: Vec<(usize, usize)>,
+    /// What the executive says of itself.
+    pub(crate) service_says: ServiceStatus,
     /// What to do to a component once the clock is there.
     pub(crate) due: Vec<(Moment, usize, State)>,
+    /// What it says of every wait at once, whatever is so.
+    pub(crate) raves: Option<Raving>,
+    /// What was commanded, and how.
+    pub(crate) controls: Vec<(String, CommandOptions)>,
     /// Whether it says that it runs on real time.
     pub(crate) live: bool,
     /// How often it was asked to wait or to let time pass.
@@ -125,14 +142,53 @@ impl FakeHost {
         host
     }
 
+    /// A site with all that supervision can show: a group, a dependency, a zombie, records.
+    pub(crate) fn supervised() -> FakeHost {
+        let mut host = FakeHost::site();
+        host.depends = vec![(2, 3)];
+        for row in [1, 3] {
+            host.rows[row].group = Some("cloud".into());
+        }
+        let row = &mut host.rows[0];
+        row.state = State::StopPending;
+        row.wait_hint = Duration::from_secs(2);
+        let row = &mut host.rows[1];
+        row.state = State::Stopped;
+        row.substate = Some(Substate::Operator);
+        (row.persist, row.zombies) = (true, 1);
+        row.drop_panicked = Some("no\nlock\u{1b}[2J".into());
+        let row = &mut host.rows[2];
+        row.hung = true;
+        row.outbox = 3;
+        host.crashes = crashes();
+        host.letters = letters();
+        host.service_says.zombies = vec![(DOWNLOADER.into(), Generation(1))];
+        host.service_says.after_unclean_end = true;
+        host
+    }
+
     fn empty() -> FakeHost {
         FakeHost {
             rows: Vec::new(),
             messages: Vec::new(),
             logs: Vec::new(),
+            crashes: Vec::new(),
+            letters: Vec::new(),
+            depends: Vec::new(),
+            service_says: ServiceStatus {
+                state: State::Running,
+                running: 0,
+                components: 0,
+                holds: Vec::new(),
+                zombies: Vec::new(),
+                exit_status: None,
+                after_unclean_end: false,
+            },
             doomed: BTreeMap::new(),
             always: None,
             due: Vec::new(),
+            raves: None,
+            controls: Vec::new(),
             live: false,
             waits: 0,
             raises: None,
@@ -184,11 +240,37 @@ impl FakeHost {
         runs && self.settings[keys::MODE.key] != self.effective_mode.to_string()
     }
 
-    fn control(&mut self, name: &str, command: Command) -> Result<Told, Refusal> {
+    fn control(
+        &mut self,
+        name: &str,
+        command: Command,
+        options: CommandOptions,
+    ) -> Result<Told, Refusal> {
+        self.controls.push((name.to_owned(), options));
+        if let Some(group) = name.strip_prefix("group:") {
+            return self.control_group(group, command);
+        }
         let row = self.row_of(name)?;
         let refuse = |code: Code, reason: &str| Err(Refusal::new(code, name, reason, ""));
         let state = self.rows[row].state;
+        if let Some(refusal) = self.guard(row, command, options) {
+            return Err(refusal);
+        }
+        let is_stop = matches!(command, Command::Stop);
+        self.rows[row].persist = is_stop && (options.persist || self.rows[row].persist);
         let to = match (command, state) {
+            (Command::Start | Command::Restart | Command::TryRestart, State::StopPending)
+                if options.queue =>
+            {
+                self.enter(row, State::Stopped);
+                State::Running
+            }
+            (Command::Stop | Command::Restart, State::Running) if options.dependents => {
+                let mut rows = self.running_dependents(row);
+                rows.push(row);
+                let to = if is_stop { State::Stopped } else { State::Running };
+                return Ok(self.accepted(Pending::Rows(rows, to)));
+            }
             (Command::Start | Command::Restart, State::Stopped) => State::Running,
             (Command::Start, _) => return refuse(Code::ALREADY_RUNNING, "it runs already"),
             (Command::ResetFailed, State::Stopped) => {
@@ -235,6 +317,94 @@ impl FakeHost {
         Ok(Told::Accepted(Accepted { operation, code: Code::OK, note: String::new() }))
     }
 
+    /// What forbids a command whatever the state.
+    fn guard(&self, row: usize, command: Command, options: CommandOptions) -> Option<Refusal> {
+        let status = &self.rows[row];
+        let refuse = |code: Code, reason: &str, way_out: &str| {
+            Some(Refusal::new(code, status.name.as_str(), reason, way_out))
+        };
+        let starts = matches!(command, Command::Start | Command::Restart);
+        let ends = matches!(command, Command::Stop | Command::Restart | Command::TryRestart);
+        let first = self.running_dependents(row).first().map(|row| &self.rows[*row].name);
+        match first {
+            Some(name) if ends && !options.dependents => {
+                let reason = format!("{name} depends on it and runs");
+                return refuse(Code::DEPENDENTS_RUNNING, &reason, "stop it with --dependents");
+            }
+            _ => {}
+        }
+        if !starts || status.state != State::Stopped {
+            return None;
+        }
+        if status.substate == Some(Substate::Removed) {
+            return refuse(Code::MARKED_FOR_DELETE, "it was removed", "");
+        }
+        if !status.holds.is_empty() {
+            let way_out = format!("release {}", status.name);
+            return refuse(Code::DATABASE_LOCKED, "an operator works on it", &way_out);
+        }
+        if status.startup == Startup::Disabled {
+            return refuse(Code::DISABLED, "its startup type is Disabled", "");
+        }
+        if status.zombies > 0 && !options.force {
+            let reason = "code of an earlier life has not come back";
+            return refuse(Code::REQUEST_TIMEOUT, reason, "start it with --force");
+        }
+        None
+    }
+
+    fn running_dependents(&self, row: usize) -> Vec<usize> {
+        let on_it = self.depends.iter().filter(|(_, on)| *on == row).map(|(who, _)| *who);
+        on_it.filter(|who| self.rows[*who].state == State::Running).collect()
+    }
+
+    fn control_group(&mut self, group: &str, command: Command) -> Result<Told, Refusal> {
+        let is_member = |row: &usize| {
+            self.rows[*row].group.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(group))
+        };
+        let rows: Vec<usize> = (0..self.rows.len()).filter(is_member).collect();
+        let name = format!("group:{group}");
+        if rows.is_empty() {
+            return Err(Refusal::new(Code::DOES_NOT_EXIST, name, "no such group", ""));
+        }
+        let to = if command == Command::Stop { State::Stopped } else { State::Running };
+        if command != Command::Restart && rows.iter().all(|row| self.rows[*row].state == to) {
+            let code = match to {
+                State::Stopped => Code::NOT_ACTIVE,
+                _ => Code::ALREADY_RUNNING,
+            };
+            return Err(Refusal::new(code, name, "all of it is so already", ""));
+        }
+        Ok(self.accepted(Pending::Rows(rows, to)))
+    }
+
+    fn accepted(&mut self, pending: Pending) -> Told {
+        let operation = Some(self.operation(pending));
+        Told::Accepted(Accepted { operation, code: Code::OK, note: String::new() })
+    }
+
+    fn hold(&mut self, name: &str, lease: Duration) -> Result<Told, Refusal> {
+        let row = self.row_of(name)?;
+        self.rows[row].holds = vec![HoldKind::Maintenance];
+        self.due.push((self.now + lease, row, State::Running));
+        Ok(self.accepted(Pending::Held(row)))
+    }
+
+    fn release(&mut self, name: &str) -> Result<Told, Refusal> {
+        let row = self.row_of(name)?;
+        if self.rows[row].holds.is_empty() {
+            return Ok(nothing_to_do("no hold is on it"));
+        }
+        self.due.retain(|(_, held, _)| *held != row);
+        Ok(self.accepted(Pending::Component { row, to: State::Running, code: Code::OK }))
+    }
+
+    fn set_startup(&mut self, name: &str, startup: Startup) -> Result<Told, Refusal> {
+        let row = self.row_of(name)?;
+        self.rows[row].startup = startup;
+        Ok(nothing_to_do(&format!("startup {startup}")))
+    }
+
     fn enter(&mut self, row: usize, state: State) {
         let since = self.now;
         let since_utc = EPOCH + since.since_start();
@@ -244,6 +414,9 @@ impl FakeHost {
             self.effective_mode = mode;
         }
         row.state = state;
+        if state == State::Running {
+            row.holds.clear();
+        }
         row.substate = (state == State::Stopped).then_some(Substate::Operator);
         (row.since, row.since_utc) = (since, since_utc);
         (row.checkpoint, row.wait_hint) = (0, Duration::ZERO);
@@ -270,6 +443,23 @@ impl FakeHost {
             }
             Some(Pending::Service(state)) => {
                 self.enter_service(state);
+                outcome(Code::OK, "done")
+            }
+            Some(Pending::Rows(rows, to)) => {
+                for row in rows {
+                    self.rows[row].generation.0 += u64::from(to == State::Running);
+                    self.enter(row, to);
+                }
+                outcome(Code::OK, "done")
+            }
+            Some(Pending::Held(row)) => {
+                self.enter(row, State::Stopped);
+                self.rows[row].substate = Some(Substate::Held);
+                outcome(Code::OK, "done")
+            }
+            Some(Pending::Removed(row)) => {
+                self.enter(row, State::Stopped);
+                self.rows[row].substate = Some(Substate::Removed);
                 outcome(Code::OK, "done")
             }
             Some(Pending::Component { row, to, code: Code::OK }) => {
@@ -324,14 +514,18 @@ impl FakeHost {
     fn service_status(&self) -> ServiceStatus {
         let running = self.rows.iter().filter(|row| row.state == State::Running).count();
         let holds = match self.service {
-            State::Stopped => vec!["executive stopped".to_owned()],
+            State::Stopped => vec![HoldKind::Stopping],
             _ => Vec::new(),
         };
+        let says = self.service_says.clone();
+        let is_stopped = self.service == State::Stopped;
         ServiceStatus {
             state: self.service,
             running: running as u64,
             components: self.rows.len() as u64,
             holds,
+            exit_status: says.exit_status.or(is_stopped.then_some(0)),
+            ..says
         }
     }
 
@@ -431,6 +625,10 @@ impl FakeHost {
         }
     }
 
+    pub(crate) fn now(&self) -> Moment {
+        self.now
+    }
+
     fn clock(&self) -> ClockView {
         ClockView { now: self.now, utc: EPOCH + self.now.since_start(), is_virtual: !self.live }
     }
@@ -443,7 +641,23 @@ impl HostControl for FakeHost {
         }
         match ask {
             Ask::Query(names) => self.query(&names),
-            Ask::Control { component, command } => self.control(&component, command),
+            Ask::Control { component, command, options } => {
+                self.control(&component, command, options)
+            }
+            Ask::Hold { component, lease } => self.hold(&component, lease),
+            Ask::Release { component } => self.release(&component),
+            Ask::Remove { component } => {
+                self.row_of(&component).map(|row| self.accepted(Pending::Removed(row)))
+            }
+            Ask::SetStartup { component, startup } => self.set_startup(&component, startup),
+            Ask::Crashes { component, last } => {
+                Ok(Told::Crashes(newest(&self.crashes, component, last, |crash| &crash.component)))
+            }
+            Ask::DeadLetters { component, last } => {
+                Ok(Told::DeadLetters(newest(&self.letters, component, last, |letter| {
+                    &letter.component
+                })))
+            }
             Ask::Service(command) => self.service(command),
             Ask::Backup => self.service(ServiceCommand::Restart),
             Ask::Set { key, value } => self.set(&key, value),
@@ -454,10 +668,7 @@ impl HostControl for FakeHost {
                 Ok(Told::Settings(self.settings.keys().map(|key| self.setting(key)).collect()))
             }
             Ask::Messages { component, last } => {
-                let of = |r: &&StatusRecord| component.as_ref().is_none_or(|c| *c == r.component);
-                let found: Vec<_> = self.messages.iter().filter(of).cloned().collect();
-                let skip = found.len().saturating_sub(last);
-                Ok(Told::Messages(found[skip..].to_vec()))
+                Ok(Told::Messages(newest(&self.messages, component, last, |r| &r.component)))
             }
             Ask::Summaries => Ok(Told::Summaries(self.summaries())),
             Ask::Logs { log, last } => self.tails(log.as_deref(), last),
@@ -473,6 +684,31 @@ impl HostControl for FakeHost {
             self.tick(within);
         }
         outcome
+    }
+
+    fn wait_for(
+        &mut self,
+        component: &str,
+        until: Until,
+        within: Duration,
+    ) -> Result<ComponentStatus, Refusal> {
+        self.waits += 1;
+        let row = self.row_of(component)?;
+        let end = self.now + within;
+        if let Some(raves) = self.raves {
+            return raves(&self.rows[row]);
+        }
+        while !until.holds(&self.rows[row]) {
+            if self.now >= end {
+                let reason = format!("not {until} in time");
+                return Err(Refusal::new(Code::REQUEST_TIMEOUT, component, reason, ""));
+            }
+            // What is under way ends at once; then up to what falls due.
+            let next = self.due.iter().map(|(at, _, _)| *at).min().unwrap_or(end).min(end);
+            let is_busy = self.pending.values().any(|pending| !matches!(pending, Pending::Never));
+            self.advance(if is_busy { Duration::ZERO } else { next.since(self.now) })?;
+        }
+        Ok(self.rows[row].clone())
     }
 
     fn pass(&mut self, time: Duration) -> Result<ClockView, Refusal> {
@@ -518,7 +754,96 @@ fn running(name: &str, about: &str, log: &str) -> ComponentStatus {
         checkpoint: 0,
         wait_hint: Duration::ZERO,
         restart_required: Vec::new(),
+        holds: Vec::new(),
+        persist: false,
+        group: None,
+        waits_for: Vec::new(),
+        hung: false,
+        zombies: 0,
+        outbox: 0,
+        drop_panicked: None,
     }
+}
+
+/// The last of those that are of this component, or of all.
+fn newest<T: Clone>(
+    all: &[T],
+    component: Option<String>,
+    last: usize,
+    of: fn(&T) -> &String,
+) -> Vec<T> {
+    let is_of = |one: &&T| component.as_ref().is_none_or(|component| component == of(one));
+    let found: Vec<T> = all.iter().filter(is_of).cloned().collect();
+    found[found.len().saturating_sub(last)..].to_vec()
+}
+
+fn crashes() -> Vec<CrashRecord> {
+    let at = |seconds: u64| {
+        let at = Moment::ZERO + Duration::from_secs(seconds);
+        (at, EPOCH + at.since_start())
+    };
+    let base = CrashRecord {
+        number: 1,
+        at: at(10).0,
+        utc: at(10).1,
+        component: DOWNLOADER.into(),
+        generation: Generation(1),
+        exit: Exit::Panic { text: "no\nmanifest\u{1b}[2J".into(), location: "a.rs:7".into() },
+        drop_panic: None,
+        hook: "message".into(),
+        message: Some((message(7), 1)),
+        fingerprint: "panic a.rs:7".into(),
+        backtrace: "0: download\u{1b}[2J\n1: turn\n".into(),
+        charged: true,
+    };
+    vec![
+        base.clone(),
+        CrashRecord {
+            number: 2,
+            at: at(20).0,
+            utc: at(20).1,
+            component: "SMS_DMP_UPLOADER".into(),
+            exit: Exit::Hung,
+            hook: String::new(),
+            message: None,
+            fingerprint: "hung".into(),
+            backtrace: String::new(),
+            ..base.clone()
+        },
+        CrashRecord {
+            number: 3,
+            at: at(30).0,
+            utc: at(30).1,
+            generation: Generation(2),
+            drop_panic: Some("no lock".into()),
+            message: Some((message(7), 2)),
+            charged: false,
+            ..base
+        },
+    ]
+}
+
+fn letters() -> Vec<DeadLetter> {
+    let exit = Exit::Error { code: 12, text: "upload\nrefused".into() };
+    let letter = |seconds: u64, to: &str, number: u32, reason: DeadReason| DeadLetter {
+        at: Moment::ZERO + Duration::from_secs(seconds),
+        utc: EPOCH + Duration::from_secs(seconds),
+        component: to.into(),
+        id: message(number),
+        from: (number > 7).then(|| DOWNLOADER.to_owned()),
+        name: "Upload".into(),
+        text: "Upload { size: 1 }\u{1b}[2J".into(),
+        reason,
+    };
+    vec![
+        letter(10, DOWNLOADER, 7, DeadReason::Expired),
+        letter(20, "SMS_DMP_UPLOADER", 8, DeadReason::Poison { deliveries: 3, exit }),
+        letter(30, DOWNLOADER, 9, DeadReason::Removed),
+    ]
+}
+
+fn message(number: u32) -> MessageId {
+    MessageId { from: ComponentId::new(0, 2), number }
 }
 
 fn log(file: &str, lines: &[&str]) -> LogTail {

@@ -17,6 +17,8 @@ A target says which components a verb is for. There may be several.
   SMS_DMP_*           every component that the pattern covers; ? is one character
   state=Stopped       every component in that state, or stopped for that reason:
                       state=Failed, state=Backoff, state=Operator
+  group:cloud         every component of that group; start, stop and restart take the
+                      group as a whole, in its order
   all                 every component
 
 All targets of a line are done and reported; the status is that of the worst.
@@ -107,7 +109,9 @@ fn exit_statuses() -> String {
         "Codes 1056 and 1062, which say that a component runs or is stopped already, count as \
          done; with --strict they are a refusal (5). Of several targets the highest status \
          counts. After a query with status 3 a script goes on, and that status is forgotten; if the \
-         query is the last line, 3 is the status of the script, and of the command.",
+         query is the last line, 3 is the status of the script, and of the command. 20 and 21 \
+         are no verb's: a script, or a session at the prompt, has them when the executive has \
+         ended for good by then; exec query shows that.",
     );
     text
 }
@@ -119,7 +123,9 @@ fn scripts() -> String {
          at most, in UTF-8. The script ends at the first line whose status is neither 0 nor, \
          from a query, 3; that status is the script's own. With --keep-going it goes on, and \
          the highest status counts. A script that comes to its end has status 0, or 3 if its \
-         last line is a query that finds some target not Running. A problem is told with the name of the script and the number of the line. expect holds a verb to \
+         last line is a query that finds some target not Running; 20 or 21 if the executive has \
+         ended for good by then. A problem is told with the name of the script and the number \
+         of the line. expect holds a verb to \
          what it says, and wait waits for a state."
     ))
 }

@@ -37,11 +37,23 @@ enum Line {
 impl Script {
     /// Does each line of `input`. The status is that of the line that ended the script; the
     /// worst if it kept going; 0 if it came to its end, or 3 if its last line is a query that
-    /// found something not running.
+    /// found something not running. Where the executive has ended for good by then, it is 20 or
+    /// 21 ([`ExitStatus::GAVE_UP`], [`ExitStatus::ZOMBIES_LEFT`]).
     ///
     /// # Errors
     /// `input` could not be read, or one of the outputs not be written.
     pub fn run(
+        &self,
+        console: &mut Console<'_>,
+        input: impl BufRead,
+        out: &mut dyn Write,
+        problems: &mut dyn Write,
+    ) -> io::Result<ExitStatus> {
+        let status = self.do_lines(console, input, out, problems)?;
+        Ok(console.at_the_end(status))
+    }
+
+    fn do_lines(
         &self,
         console: &mut Console<'_>,
         mut input: impl BufRead,
@@ -211,6 +223,35 @@ mod tests {
         ] {
             assert_eq!(run(script, lines.as_bytes()).status, status, "{lines}");
         }
+    }
+
+    #[test]
+    fn an_executive_that_has_ended_for_good_gives_the_status() {
+        for (lines, exit_status, status) in [
+            ("exec query", Some(20), 20),
+            ("exec query", Some(21), 21),
+            ("exec stop", Some(0), 0),
+            ("echo on", None, 0),
+            // Of a host that is newer than this console: not known, so not believed.
+            ("echo on", Some(22), 0),
+            ("stpo", Some(20), 20),
+            ("exit", Some(21), 21),
+        ] {
+            let mut host = FakeHost::site();
+            host.service_says.exit_status = exit_status;
+            let mut console = Console::new(&mut host, Options::default());
+            let mut nowhere = io::sink();
+            let script = Script::default();
+            let ran = script.run(&mut console, lines.as_bytes(), &mut nowhere, &mut io::sink());
+            assert_eq!(ran.unwrap().number(), status, "{lines}, {exit_status:?}");
+        }
+        // An interrupt is the caller's own doing, and worse.
+        let mut host = FakeHost::site();
+        host.service_says.exit_status = Some(20);
+        let mut console = Console::new(&mut host, Options::default());
+        console.options.interrupt.raise();
+        let ran = Script::default().run(&mut console, &b""[..], &mut io::sink(), &mut io::sink());
+        assert_eq!(ran.unwrap(), ExitStatus::INTERRUPTED);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Targets: which components, or what else reports, a line means. A name, a pattern, a state,
 //! or all.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use contract::control::{ComponentStatus, Refusal};
+use contract::control::{ComponentStatus, Refusal, Until};
 use contract::{Code, State, Substate};
 
 use crate::console::Reply;
@@ -79,6 +79,9 @@ impl<T: Target> Targets<T> {
         if let Some(wanted) = strip_prefix_ignore_case(word, "state=") {
             return self.add_condition(word, wanted, rows);
         }
+        if let Some(group) = group_of_word(word) {
+            return self.add_group(word, group, rows);
+        }
         let found: Vec<&T> = match word {
             word if word.eq_ignore_ascii_case("all") => return self.take(rows.iter()),
             word if word.contains(['*', '?']) => {
@@ -108,6 +111,21 @@ impl<T: Target> Targets<T> {
         self.take(found.into_iter());
     }
 
+    fn add_group(&mut self, word: &str, group: &str, rows: &[T]) {
+        let groups = || rows.iter().filter_map(|row| row.status()?.group.as_deref());
+        let is_in = |row: &&T| row.status().is_some_and(|status| is_member(status, group));
+        let found: Vec<&T> = rows.iter().filter(is_in).collect();
+        if found.is_empty() {
+            let names: BTreeSet<&str> = groups().collect();
+            let otherwise = "query shows who is in which";
+            let reason = "no group of that name";
+            let way_out = way_out(group, names.into_iter(), otherwise);
+            let code = Code::DOES_NOT_EXIST;
+            self.unknown.push(Refusal::new(code, shorten(word), reason, way_out));
+        }
+        self.take(found.into_iter());
+    }
+
     /// `reply` with the words that meant nothing, and those that mean nobody now.
     pub(crate) fn told(&self, mut reply: Reply) -> Reply {
         for refusal in &self.unknown {
@@ -129,6 +147,16 @@ impl<T: Target> Targets<T> {
             }
         }
     }
+}
+
+/// The group's name in a word such as `group:cloud`.
+pub(crate) fn group_of_word(word: &str) -> Option<&str> {
+    strip_prefix_ignore_case(word, "group:")
+}
+
+/// Whether a component is in the group of that name, in any case.
+pub(crate) fn is_member(status: &ComponentStatus, group: &str) -> bool {
+    status.group.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(group))
 }
 
 /// The refusal of a name that no component has, with the names most like it.
@@ -247,10 +275,12 @@ pub(crate) enum Condition {
     State(State),
     /// Stopped, for this reason.
     Why(&'static str),
+    /// In a state that lasts until somebody acts.
+    Settled,
 }
 
 /// Reasons as they are typed.
-const REASONS: [&str; 9] = [
+const REASONS: [&str; 10] = [
     "NeverStarted",
     "Operator",
     "Completed",
@@ -260,7 +290,11 @@ const REASONS: [&str; 9] = [
     "Failed",
     "Cleared",
     "Disabled",
+    "Removed",
 ];
+
+/// What a settled component is asked for with.
+const SETTLED: &str = "Settled";
 
 impl Condition {
     /// The condition of a word: `Running`, `STOP_PENDING`, `4`, `Failed`.
@@ -277,6 +311,9 @@ impl Condition {
         if let Some(state) = state {
             return Ok(Condition::State(state));
         }
+        if word.eq_ignore_ascii_case(SETTLED) {
+            return Ok(Condition::Settled);
+        }
         let plain = word.replace(['-', '_', ' '], "");
         match REASONS.iter().find(|reason| plain.eq_ignore_ascii_case(reason)) {
             Some(reason) => Ok(Condition::Why(reason)),
@@ -287,13 +324,14 @@ impl Condition {
     /// Every word that names a condition.
     pub(crate) fn words() -> Vec<String> {
         let states = State::ALL.into_iter().map(|state| state.to_string());
-        states.chain(REASONS.iter().map(|reason| (*reason).to_owned())).collect()
+        states.chain(REASONS.iter().chain([&SETTLED]).map(|word| (*word).to_owned())).collect()
     }
 
     /// Whether it holds for a component.
     pub(crate) fn holds(self, row: &ComponentStatus) -> bool {
         match self {
             Condition::State(state) => row.state == state,
+            Condition::Settled => Until::Settled.holds(row),
             Condition::Why(reason) => {
                 row.state == State::Stopped && row.substate.is_some_and(|s| reason_of(s) == reason)
             }
@@ -303,10 +341,14 @@ impl Condition {
     /// Whether a component in this condition stays there until a person acts, and it is not
     /// what `self` waits for.
     pub(crate) fn is_hopeless(self, row: &ComponentStatus) -> bool {
-        let dead =
-            matches!(row.substate, Some(Substate::Failed | Substate::Disabled | Substate::Ignored));
-        let wants_life = matches!(self, Condition::State(state) if state != State::Stopped);
-        wants_life && row.state == State::Stopped && dead
+        use Substate::{Disabled, Failed, Ignored, Removed};
+        let dead = matches!(row.substate, Some(Failed | Disabled | Ignored | Removed));
+        self.wants_life() && row.state == State::Stopped && dead
+    }
+
+    /// Whether nothing that is Stopped can be so.
+    pub(crate) fn wants_life(self) -> bool {
+        matches!(self, Condition::State(state) if state != State::Stopped)
     }
 }
 
@@ -315,6 +357,7 @@ impl std::fmt::Display for Condition {
         match self {
             Condition::State(state) => state.fmt(f),
             Condition::Why(reason) => f.pad(reason),
+            Condition::Settled => f.pad(SETTLED),
         }
     }
 }
@@ -330,6 +373,7 @@ fn reason_of(substate: Substate) -> &'static str {
         Substate::Failed => "Failed",
         Substate::Cleared => "Cleared",
         Substate::Disabled => "Disabled",
+        Substate::Removed => "Removed",
     }
 }
 

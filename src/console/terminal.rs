@@ -33,12 +33,18 @@ pub struct Terminal {
 impl Terminal {
     /// Shows how components are, then does line after line until the person leaves. Ctrl-C
     /// clears the line, or ends the verb that runs; a second one during the same verb ends the
-    /// process. Ctrl-D leaves. The status is that of the last line.
+    /// process. Ctrl-D leaves. The status is that of the last line; 20 or 21 where the executive
+    /// has ended for good ([`ExitStatus::GAVE_UP`], [`ExitStatus::ZOMBIES_LEFT`]).
     ///
     /// # Errors
     /// The terminal could not be read or written. A history that cannot be kept is told and
     /// done without.
     pub fn run(&self, console: &mut Console<'_>) -> io::Result<ExitStatus> {
+        let status = self.do_lines(console)?;
+        Ok(console.at_the_end(status))
+    }
+
+    fn do_lines(&self, console: &mut Console<'_>) -> io::Result<ExitStatus> {
         let names = Arc::new(Mutex::new(Names::default()));
         let mut editor = self.editor(&names);
         let mut is_kept = self.history.is_some();

@@ -7,7 +7,9 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use contract::control::Told;
+use contract::Code;
+use contract::control::{Refusal, Told};
+use contract::lifecycle::{CommandOptions, HoldKind};
 use proptest::prelude::*;
 
 use crate::console::{Console, Options, Reply};
@@ -47,24 +49,21 @@ fn shown(reply: &Reply) -> String {
 }
 
 /// Types the lines of a transcript into a host of its own and tells what comes of it. The host
-/// is the good one, or the one in trouble after a line `# trouble`.
+/// is the good one, the one in trouble after a line `# trouble`, and the supervised one after
+/// `# supervised`.
 fn replay(transcript: &str) -> String {
-    let mut text = String::new();
-    let mut host = FakeHost::site();
-    let mut console = Console::new(&mut host, options());
-    let mut troubled = FakeHost::trouble();
+    let (mut text, mut host) = (String::new(), FakeHost::site());
     for line in transcript.lines() {
-        if line == "# trouble" {
-            console = Console::new(&mut troubled, options());
-            break;
-        }
-        text += &answered(&mut console, line);
-    }
-    if let Some((_, rest)) = transcript.split_once("# trouble\n") {
-        text += "# trouble\n";
-        for line in rest.lines() {
-            text += &answered(&mut console, line);
-        }
+        let other = match line {
+            "# trouble" => FakeHost::trouble(),
+            "# supervised" => FakeHost::supervised(),
+            line => {
+                text += &answered(&mut Console::new(&mut host, options()), line);
+                continue;
+            }
+        };
+        host = other;
+        text += &format!("{line}\n");
     }
     text
 }
@@ -153,6 +152,15 @@ fn json_is_one_document_on_standard_output_and_holds_what_the_grid_holds() {
         "restart all",
         "explain 1062",
         "wait all Running",
+        "wait all settled",
+        "crashes",
+        "crashes --trace",
+        "dead-letters",
+        "hold all --for 1h",
+        "release all",
+        "remove all",
+        "startup all",
+        "startup all manual",
         "backup",
     ] {
         let typed = format!("{line} --json");
@@ -198,7 +206,7 @@ fn a_stop_that_is_interrupted_says_so_and_can_be_waited_for() {
 fn on_real_time_an_operation_is_waited_for_piece_by_piece() {
     let doomed = |host: &mut FakeHost| {
         host.live = true;
-        host.doomed.insert("SMS_DMP_UPLOADER".into(), contract::Code::REQUEST_TIMEOUT);
+        host.doomed.insert("SMS_DMP_UPLOADER".into(), Code::REQUEST_TIMEOUT);
     };
     // Not done in time: all of the time, in pieces, and the whole of it in the answer.
     let mut host = FakeHost::site();
@@ -226,34 +234,143 @@ fn on_real_time_an_operation_is_waited_for_piece_by_piece() {
 }
 
 #[test]
-fn virtual_time_is_waited_for_in_growing_steps_and_real_time_in_even_ones() {
-    for (line, most) in [
-        ("wait all Stopped --within 5m", 500),
-        ("wait all Stopped --within 100d", 11_000),
-        ("wait all Stopped --within 36500d", 11_000),
-    ] {
-        let mut host = FakeHost::site();
-        let reply = Console::new(&mut host, options()).exec(line);
-        assert_eq!(reply.status, ExitStatus::TIMED_OUT, "{line}");
-        assert!(host.waits < most, "{line}: {} looks", host.waits);
-    }
-    // The first moments are met to 10 ms; later ones to a sixteenth.
-    for (due_ms, met_ms) in [(10, 10), (70, 70), (150, 150), (9_990, 10_615)] {
-        let mut host = FakeHost::trouble();
-        host.due = vec![(
-            contract::Moment(300_000_000_000 + due_ms * 1_000_000),
-            2,
-            contract::State::Running,
-        )];
-        let reply = Console::new(&mut host, options()).exec("wait dmp_uploader Running --json");
+fn the_host_waits_and_meets_the_moment() {
+    let waited = |host: &mut FakeHost, line: &str| {
+        let reply = Console::new(host, options()).exec(&format!("{line} --json"));
         let told: serde_json::Value = serde_json::from_str(&reply.text).unwrap();
-        let waited = told[0]["waited_ms"].as_u64().unwrap();
-        assert!((due_ms..=met_ms).contains(&waited), "due after {due_ms}, met after {waited}");
+        (told[0]["waited_ms"].as_u64().unwrap(), reply.status)
+    };
+    let at = |ms: u64| contract::Moment(300_000_000_000 + ms * 1_000_000);
+    for due_ms in [10, 70, 150, 9_990] {
+        let mut host = FakeHost::trouble();
+        host.due = vec![(at(due_ms), 2, contract::State::Running)];
+        let told = waited(&mut host, "wait dmp_uploader Running");
+        assert_eq!(told, (due_ms, ExitStatus::DONE));
+        assert_eq!(host.waits, 1);
     }
+    // A century in one go; of several each in its turn.
+    let mut host = FakeHost::site();
+    let told = waited(&mut host, "wait all Stopped --within 36500d");
+    assert_eq!((told.1, host.waits), (ExitStatus::TIMED_OUT, 1));
+    let mut host = FakeHost::site();
+    host.due =
+        vec![(at(20_000), 1, contract::State::Stopped), (at(10_000), 2, contract::State::Stopped)];
+    assert_eq!(waited(&mut host, "wait dmp_* Stopped"), (20_000, ExitStatus::DONE));
+    assert_eq!(host.waits, 2);
+    // On real time a little at a time.
     let mut host = FakeHost::site();
     host.live = true;
     Console::new(&mut host, options()).exec("wait all Stopped --within 1s");
     assert_eq!(host.waits, 20);
+    let mut host = FakeHost::site();
+    host.live = true;
+    let options = options();
+    host.raises = Some((at(320), options.interrupt.clone()));
+    let reply = Console::new(&mut host, options).exec("wait dmp_uploader Stopped");
+    assert_eq!((reply.status, host.waits), (ExitStatus::INTERRUPTED, 7));
+}
+
+#[test]
+fn what_fails_while_it_is_waited_for_is_waited_for_no_longer() {
+    let mut host = FakeHost::trouble();
+    host.due.clear();
+    let mut console = Console::new(&mut host, options());
+    console.exec("start dmp_downloader --no-wait");
+    let reply = console.exec("wait dmp_downloader Running");
+    assert_eq!(reply.status, ExitStatus::FAILED, "{}", reply.problems);
+    assert!(reply.problems.contains("it will not be Running"), "{}", reply.problems);
+    assert_eq!(host.waits, 1);
+    assert_eq!(host.now(), contract::Moment(300_000_000_000));
+}
+
+#[test]
+fn what_no_host_can_wait_for_is_looked_at_in_growing_steps() {
+    for (within, most) in [("5m", 500), ("100d", 11_000), ("36500d", 11_000)] {
+        let mut host = FakeHost::trouble();
+        let line = format!("wait dmp_downloader Cleared --within {within}");
+        let reply = Console::new(&mut host, options()).exec(&line);
+        assert_eq!(reply.status, ExitStatus::TIMED_OUT, "{line}");
+        assert!((20..most).contains(&host.waits), "{line}: {} looks", host.waits);
+    }
+    // It is Stopped, but in a life that is too early.
+    let mut host = FakeHost::trouble();
+    let line = "wait dmp_downloader Stopped --generation 2 --within 10ms";
+    let reply = Console::new(&mut host, options()).exec(line);
+    assert_eq!((reply.status, host.waits), (ExitStatus::TIMED_OUT, 1));
+}
+
+#[test]
+fn a_host_that_tells_of_progress_and_makes_none_is_not_asked_for_ever() {
+    let mut host = FakeHost::site();
+    host.raves = Some(|row| Ok(row.clone()));
+    let reply = Console::new(&mut host, options()).exec("wait dmp_uploader Stopped --within 1s");
+    assert_eq!(reply.status, ExitStatus::TIMED_OUT);
+    // One that says that the time is up has had its time.
+    let mut host = FakeHost::site();
+    host.raves = Some(|row| Err(Refusal::new(Code::REQUEST_TIMEOUT, row.name.as_str(), "", "")));
+    let reply = Console::new(&mut host, options()).exec("wait dmp_uploader Stopped --within 1s");
+    assert_eq!((reply.status, host.waits), (ExitStatus::TIMED_OUT, 1));
+    // Any other refusal is the answer.
+    host.raves = Some(|row| Err(Refusal::new(Code::EXISTS, row.name.as_str(), "", "")));
+    let reply = Console::new(&mut host, options()).exec("wait dmp_uploader Stopped");
+    assert_eq!(reply.status, ExitStatus::REFUSED);
+}
+
+#[test]
+fn the_switches_of_a_line_reach_the_host() {
+    let options_of = |line: &str| {
+        let mut host = FakeHost::site();
+        Console::new(&mut host, options()).exec(line);
+        host.controls.iter().map(|(name, options)| (name.clone(), *options)).collect::<Vec<_>>()
+    };
+    let none = CommandOptions::default();
+    let uploader = "SMS_DMP_UPLOADER";
+    for (line, name, wanted) in [
+        ("start dmp_uploader", uploader, none),
+        ("start dmp_uploader --queue", uploader, CommandOptions { queue: true, ..none }),
+        ("start dmp_uploader --force", uploader, CommandOptions { force: true, ..none }),
+        ("stop dmp_uploader --dependents", uploader, CommandOptions { dependents: true, ..none }),
+        ("stop dmp_uploader --persist", uploader, CommandOptions { persist: true, ..none }),
+        ("restart dmp_uploader --queue", uploader, CommandOptions { queue: true, ..none }),
+        ("restart --dependents group:x", "group:x", CommandOptions { dependents: true, ..none }),
+        ("try-restart dmp_uploader --queue", uploader, CommandOptions { queue: true, ..none }),
+        ("pause dmp_uploader", uploader, none),
+    ] {
+        assert_eq!(options_of(line), [(name.to_owned(), wanted)], "{line}");
+    }
+    for line in ["pause all --queue", "start all --persist", "stop all --force", "kill all --force"]
+    {
+        assert_eq!(options_of(line), [], "{line}");
+    }
+}
+
+#[test]
+fn a_group_is_commanded_once_and_its_members_with_it() {
+    let mut host = FakeHost::supervised();
+    Console::new(&mut host, options()).exec("stop dmp_* group:cloud GROUP:Cloud");
+    let names: Vec<&str> = host.controls.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["group:cloud", "SMS_DMP_UPLOADER"]);
+    // A verb that knows no groups takes the members.
+    let mut host = FakeHost::supervised();
+    Console::new(&mut host, options()).exec("pause group:CLOUD");
+    let names: Vec<&str> = host.controls.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["SMS_DMP_DOWNLOADER", "SMS_SERVICE_CONNECTOR"]);
+}
+
+#[test]
+fn what_there_is_to_say_of_a_component_is_said() {
+    let mut host = FakeHost::supervised();
+    let row = &mut host.rows[2];
+    (row.state, row.hung, row.zombies) = (contract::State::StartPending, false, 2);
+    row.waits_for = vec!["SMS_A".into(), "SMS_B".into()];
+    row.holds = vec![HoldKind::Backup, HoldKind::Maintenance];
+    let text = Console::new(&mut host, options()).exec("query dmp_uploader").text;
+    for said in ["held by backup, maintenance", "waits for SMS_A, SMS_B", "2 zombies"] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    host.service_says.exit_status = Some(21);
+    let text = Console::new(&mut host, options()).exec("exec query").text;
+    assert!(text.contains("; exit status 21; "), "{text}");
 }
 
 #[test]
@@ -343,7 +460,7 @@ fn is_clean(text: &str) -> bool {
 }
 
 fn check(line: &str, options: Options) -> Result<(), TestCaseError> {
-    for mut host in [FakeHost::site(), FakeHost::trouble()] {
+    for mut host in [FakeHost::site(), FakeHost::trouble(), FakeHost::supervised()] {
         let reply =
             Console::new(&mut host, Options { width: options.width, ..self::options() }).exec(line);
         prop_assert!(is_clean(&reply.text) && is_clean(&reply.problems), "{reply:?}");
@@ -384,6 +501,14 @@ fn word() -> impl Strategy<Value = String> {
             "--op",
             "--generation",
             "--not",
+            "--queue",
+            "--dependents",
+            "--trace",
+            "--for",
+            "group:cloud",
+            "group:",
+            "manual",
+            "settled",
             "--",
             "-x",
             "--help",

@@ -7,6 +7,8 @@ mod cloud;
 mod control;
 mod expect;
 mod explain;
+mod failures;
+mod maintain;
 mod query;
 mod records;
 mod service;
@@ -132,23 +134,29 @@ pub const VERBS: &[Verb] = &[
     cloud::CLOUD,
     query::COMPONENTS,
     control::CONTROL,
+    failures::CRASHES,
+    failures::DEAD_LETTERS,
     shell::ECHO,
     service::EXEC,
     shell::EXIT,
     expect::EXPECT,
     explain::EXPLAIN,
     shell::HELP,
+    maintain::HOLD,
     control::KILL,
     records::LOGS,
     records::MESSAGES,
     settings::MODE,
     control::PAUSE,
     query::QUERY,
+    maintain::RELEASE,
+    maintain::REMOVE,
     control::RESET_FAILED,
     control::RESTART,
     control::RESUME,
     settings::SETTINGS,
     control::START,
+    maintain::STARTUP,
     query::STATUS,
     control::STOP,
     control::TRY_RESTART,
@@ -167,11 +175,9 @@ pub(crate) fn nearest_verbs(name: &str) -> Vec<&'static str> {
 
 /// `TARGET...`, one at least if `required`.
 fn targets_arg(required: bool) -> Arg {
-    Arg::new("target")
-        .value_name("TARGET")
-        .num_args(1..)
-        .required(required)
-        .help("A name, a pattern such as SMS_DMP_*, state=Stopped, or all; see help targets")
+    Arg::new("target").value_name("TARGET").num_args(1..).required(required).help(
+        "A name, a pattern such as SMS_DMP_*, state=Stopped, group:NAME, or all; see help targets",
+    )
 }
 
 /// The texts under `id`, which may be many or none.

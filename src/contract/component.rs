@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::context::Context;
 use crate::effect::Answer;
 use crate::id::Ticket;
-use crate::lifecycle::{Backoff, Budget, Restart, Startup};
+use crate::lifecycle::{Backoff, Budget, Escalate, Isolation, Restart, Startup, WhenHung};
 use crate::message::Message;
 use crate::settings::Settings;
 
@@ -243,11 +243,30 @@ pub struct Descriptor {
     pub backoff: Backoff,
     /// How many crashes make a failure.
     pub budget: Budget,
+    /// Who hears of a failure.
+    pub escalate: Escalate,
+    /// Whether its group goes on starting when this component has failed.
+    pub significant: bool,
+    /// Names of components that must run before it starts, and that are not stopped before it.
+    pub depends_on: Vec<Cow<'static, str>>,
+    /// Those of them without which it cannot go on: when one has failed, it is stopped too.
+    pub requires: Vec<Cow<'static, str>>,
+    /// Which thread carries it.
+    pub isolation: Isolation,
+    /// It holds something that there is one of, such as a lock of a file: no life begins while
+    /// code of an earlier one has not come back.
+    pub exclusive: bool,
+    /// What the watchdog does when it hangs.
+    pub when_hung: WhenHung,
+    /// So many messages may wait in its inbox; further ones wait with their senders.
+    pub inbox_max: u32,
+    /// A message is set aside after so many failed deliveries.
+    pub poison_after: u8,
 }
 
 impl Descriptor {
-    /// A pausable, permanent, automatic component that writes `log` in the server format and
-    /// has the default backoff and budget (lifecycle.md 2.5).
+    /// A pausable, permanent, automatic component on a shared thread that writes `log` in the
+    /// server format, depends on nothing, and has the defaults of lifecycle.md 2.5.
     pub fn new(about: &'static str, log: &'static str) -> Self {
         Descriptor {
             about: Cow::Borrowed(about),
@@ -261,6 +280,15 @@ impl Descriptor {
             restart: Restart::Permanent,
             backoff: Backoff::default(),
             budget: Budget::default(),
+            escalate: Escalate::No,
+            significant: false,
+            depends_on: Vec::new(),
+            requires: Vec::new(),
+            isolation: Isolation::Shared,
+            exclusive: false,
+            when_hung: WhenHung::Report,
+            inbox_max: 10_000,
+            poison_after: 3,
         }
     }
 }

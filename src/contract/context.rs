@@ -1,10 +1,11 @@
 //! A hook's view of its own life, and the list of what it asks for.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::effect::{Effect, LogText, Request};
-use crate::id::{ComponentId, Generation, Ticket};
+use crate::effect::{Effect, Expiring, LogText, Request};
+use crate::id::{ComponentId, Generation, MessageId, Ticket};
 use crate::message::Message;
 use crate::status::{Severity, StatusMessage};
 use crate::time::{Moment, WallTime};
@@ -25,38 +26,56 @@ pub struct Identity {
 /// Nothing happens while the hook runs; the host carries the list out when it returns.
 #[derive(Debug)]
 pub struct Context<'a> {
-    /// The host's monotonic clock.
-    now: Moment,
-    /// The site's wall clock.
-    utc: WallTime,
-    sender: ComponentId,
+    call: Call,
     identity: &'a Identity,
     tickets: &'a mut u64,
     effects: &'a mut Vec<Effect>,
+    lease: &'a AtomicU64,
+}
+
+/// What differs from one call of a hook to the next.
+#[derive(Debug, Clone, Copy)]
+pub struct Call {
+    /// The host's monotonic clock.
+    pub now: Moment,
+    /// The site's wall clock.
+    pub utc: WallTime,
+    /// The message that is handled; its sender is [`ComponentId::OUTSIDE`] in other hooks.
+    pub message: MessageId,
+    /// Which delivery of that message this is, from 1; 0 in other hooks.
+    pub delivery: u8,
+}
+
+impl Call {
+    /// A call that hands no message over.
+    pub fn plain(now: Moment, utc: WallTime) -> Self {
+        let message = MessageId { from: ComponentId::OUTSIDE, number: 0 };
+        Call { now, utc, message, delivery: 0 }
+    }
 }
 
 impl<'a> Context<'a> {
     /// What a host makes for each call. `tickets` is the last ticket number of this life;
-    /// `effects` is appended to.
+    /// `effects` is appended to; `lease` is where the watchdog reads until when the hook may
+    /// take, in nanoseconds of the host's clock.
     pub fn new(
-        now: Moment,
-        utc: WallTime,
-        sender: ComponentId,
+        call: Call,
         identity: &'a Identity,
         tickets: &'a mut u64,
         effects: &'a mut Vec<Effect>,
+        lease: &'a AtomicU64,
     ) -> Self {
-        Context { now, utc, sender, identity, tickets, effects }
+        Context { call, identity, tickets, effects, lease }
     }
 
     /// The host's monotonic clock. The same during the whole hook.
     pub fn now(&self) -> Moment {
-        self.now
+        self.call.now
     }
 
     /// The site's wall clock, in UTC. The same during the whole hook.
     pub fn utc(&self) -> WallTime {
-        self.utc
+        self.call.utc
     }
 
     /// The component's name.
@@ -76,13 +95,38 @@ impl<'a> Context<'a> {
 
     /// Who sent the message that is being handled; [`ComponentId::OUTSIDE`] in other hooks.
     pub fn sender(&self) -> ComponentId {
-        self.sender
+        self.call.message.from
+    }
+
+    /// Which message is being handled: the same at every delivery of it.
+    pub fn message_id(&self) -> MessageId {
+        self.call.message
+    }
+
+    /// Which delivery of the message this is, from 1. A message comes again when the life that
+    /// was handed it ended before it had handled it.
+    pub fn delivery(&self) -> u8 {
+        self.call.delivery
+    }
+
+    /// This hook, or the next one, may take until so long from now before the watchdog takes
+    /// the component for hung. At once: it counts while the hook still runs (lifecycle.md 3.10).
+    pub fn lease(&mut self, lease: Duration) {
+        let until = self.call.now + lease;
+        self.lease.store(until.0, Ordering::Relaxed);
     }
 
     /// Sends `message`. Messages from one sender to one receiver arrive in order; a receiver
     /// that does not run gets them when it does.
     pub fn send(&mut self, to: ComponentId, message: impl Into<Message>) {
         self.effects.push(Effect::Send { to, message: message.into() });
+    }
+
+    /// Sends `message`, which is of no use if its turn has not come within `within`: then it is
+    /// set aside as a dead letter.
+    pub fn send_within(&mut self, to: ComponentId, message: impl Into<Message>, within: Duration) {
+        let expiring = Expiring { to, message: message.into(), within };
+        self.effects.push(Effect::SendWithin(Box::new(expiring)));
     }
 
     /// Sends `message` to the component of that name, if the host has one.

@@ -7,8 +7,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::{CloudCommand, CloudView};
-use crate::id::{Generation, OpId};
-use crate::lifecycle::{Code, Command, Desired, Exit, Startup, State, Substate};
+use crate::id::{Generation, MessageId, OpId};
+use crate::lifecycle::{
+    Code, Command, CommandOptions, Desired, Exit, HoldKind, Startup, State, Substate,
+};
 use crate::settings::Mode;
 use crate::status::{ComponentSummary, StatusRecord};
 use crate::time::{Moment, WallTime};
@@ -21,10 +23,54 @@ pub enum Ask {
     Query(Vec<String>),
     /// Command one component. Told by [`Told::Accepted`].
     Control {
-        /// Its whole name, in any case.
+        /// Its whole name, in any case; or "group:" and the name of a group, which can be
+        /// started, stopped and restarted.
         component: String,
         /// What to do. [`Command::Query`] is [`Ask::Query`]'s business and is refused (87).
         command: Command,
+        /// How.
+        options: CommandOptions,
+    },
+    /// Keep one component down for so long, whatever is wanted of it: maintenance. Asked again,
+    /// it counts anew. Told by [`Told::Accepted`].
+    Hold {
+        /// Its name.
+        component: String,
+        /// The hold ends by itself after this time: it cannot be left over.
+        lease: Duration,
+    },
+    /// End such a hold before its time; what is wanted of the component is done. Told by
+    /// [`Told::Accepted`].
+    Release {
+        /// Its name.
+        component: String,
+    },
+    /// Stop a component and take it out of service for good. Told by [`Told::Accepted`].
+    Remove {
+        /// Its name.
+        component: String,
+    },
+    /// Give a component another startup type. It is neither started nor stopped by that. Told
+    /// by [`Told::Accepted`].
+    SetStartup {
+        /// Its name.
+        component: String,
+        /// What happens to it when the executive starts.
+        startup: Startup,
+    },
+    /// Records of crashes, oldest first. Told by [`Told::Crashes`].
+    Crashes {
+        /// Of this component only.
+        component: Option<String>,
+        /// At most this many, the newest.
+        last: usize,
+    },
+    /// Messages that were set aside, oldest first. Told by [`Told::DeadLetters`].
+    DeadLetters {
+        /// To this component only.
+        component: Option<String>,
+        /// At most this many, the newest.
+        last: usize,
     },
     /// Start, stop or restart SMS_EXECUTIVE as a whole. Told by [`Told::Accepted`].
     Service(ServiceCommand),
@@ -98,6 +144,10 @@ pub enum Told {
     Cloud(CloudView),
     /// To [`Ask::Clock`].
     Clock(ClockView),
+    /// To [`Ask::Crashes`].
+    Crashes(Vec<CrashRecord>),
+    /// To [`Ask::DeadLetters`].
+    DeadLetters(Vec<DeadLetter>),
 }
 
 /// One component, as Query shows it.
@@ -137,6 +187,101 @@ pub struct ComponentStatus {
     pub wait_hint: Duration,
     /// Keys that take effect only when this component is next started.
     pub restart_required: Vec<String>,
+    /// What keeps it down, whatever is wanted of it.
+    pub holds: Vec<HoldKind>,
+    /// A stop that outlasts the next start of the executive.
+    pub persist: bool,
+    /// Its group, if it is in one.
+    pub group: Option<String>,
+    /// Components that it depends on and that its start waits for at present.
+    pub waits_for: Vec<String>,
+    /// Its code has not come back for so long that the watchdog calls it hung.
+    pub hung: bool,
+    /// Lives that were ended and whose code has not come back.
+    pub zombies: u32,
+    /// Messages of its own that wait for room in their receivers' inboxes.
+    pub outbox: u64,
+    /// What the last drop of its value panicked with, if it did.
+    pub drop_panicked: Option<String>,
+}
+
+/// How a life went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrashRecord {
+    /// Its number: +1 each in a host.
+    pub number: u64,
+    /// When, on the host's clock.
+    pub at: Moment,
+    /// When, in wall time.
+    pub utc: WallTime,
+    /// Whose.
+    pub component: String,
+    /// Which life.
+    pub generation: Generation,
+    /// How it ended. [`Exit::Shutdown`] where the end was well and only the drop panicked.
+    pub exit: Exit,
+    /// What its drop panicked with, if it did.
+    pub drop_panic: Option<String>,
+    /// The hook that it died in, such as "message"; empty if in none.
+    pub hook: String,
+    /// The message that it died of, and how often that has failed now.
+    pub message: Option<(MessageId, u8)>,
+    /// The same for crashes of one kind, wherever and whenever they occur: how it ended and,
+    /// of a panic, where.
+    pub fingerprint: String,
+    /// Where it panicked, frame by frame; empty where it did not.
+    pub backtrace: String,
+    /// Whether it counts against the restart budget.
+    pub charged: bool,
+}
+
+/// A message that was set aside and will not be delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// When, on the host's clock.
+    pub at: Moment,
+    /// When, in wall time.
+    pub utc: WallTime,
+    /// To whom.
+    pub component: String,
+    /// Which message.
+    pub id: MessageId,
+    /// Who sent it; none if it came from outside.
+    pub from: Option<String>,
+    /// What kind of message it is.
+    pub name: String,
+    /// What it held, as its Debug form shows it, 200 characters at most.
+    pub text: String,
+    /// Why.
+    pub reason: DeadReason,
+}
+
+/// Why a message was set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeadReason {
+    /// Each life that was handed it ended with it.
+    Poison {
+        /// So often.
+        deliveries: u8,
+        /// What the last of them ended with.
+        exit: Exit,
+    },
+    /// Its time ran out before its turn came.
+    Expired,
+    /// Its receiver was removed.
+    Removed,
+}
+
+impl fmt::Display for DeadReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeadReason::Poison { deliveries, exit } => {
+                write!(f, "failed {deliveries} times, at last: {exit}")
+            }
+            DeadReason::Expired => f.write_str("expired before its turn came"),
+            DeadReason::Removed => f.write_str("its receiver was removed"),
+        }
+    }
 }
 
 /// What an accepted command got.
@@ -171,8 +316,54 @@ pub struct ServiceStatus {
     pub running: u64,
     /// Components that there are.
     pub components: u64,
-    /// Holds that keep components down, such as "backup".
-    pub holds: Vec<String>,
+    /// Holds that keep every component down.
+    pub holds: Vec<HoldKind>,
+    /// Lives that were ended and whose code has not come back: component and generation.
+    pub zombies: Vec<(String, Generation)>,
+    /// How the process would end now: 0 clean, 20 when it stopped because it was restarted too
+    /// often, 21 when code of ended lives has not come back (lifecycle.md 3.5, case X06). None
+    /// unless it is Stopped.
+    pub exit_status: Option<u8>,
+    /// The executive before this one did not end as it should.
+    pub after_unclean_end: bool,
+}
+
+/// What to wait for ([`HostControl::wait_for`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Until {
+    /// It is in this state.
+    State(State),
+    /// Its life of this number, or a later one, is Running.
+    Generation(Generation),
+    /// It is in a state that lasts until somebody acts: Running, Paused, or Stopped without a
+    /// restart ahead.
+    Settled,
+}
+
+impl Until {
+    /// Whether that is so.
+    pub fn holds(self, status: &ComponentStatus) -> bool {
+        match self {
+            Until::State(state) => status.state == state,
+            Until::Generation(generation) => {
+                status.state == State::Running && status.generation >= generation
+            }
+            Until::Settled => {
+                let restarts = matches!(status.substate, Some(Substate::Backoff { .. }));
+                status.state.is_settled() && !restarts
+            }
+        }
+    }
+}
+
+impl fmt::Display for Until {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Until::State(state) => write!(f, "{state}"),
+            Until::Generation(generation) => write!(f, "Running in generation {generation}"),
+            Until::Settled => f.write_str("settled"),
+        }
+    }
 }
 
 /// One setting: what is stored, and what is in effect where.
@@ -286,6 +477,18 @@ pub trait HostControl {
         }
     }
 
+    /// Waits until `until` holds of a component, `within` at most: real time live, virtual time
+    /// in simulation. Told its status as it was then.
+    ///
+    /// # Errors
+    /// 1060 if there is no such component; 1053 if it did not come about, with what it is.
+    fn wait_for(
+        &mut self,
+        component: &str,
+        until: Until,
+        within: Duration,
+    ) -> Result<ComponentStatus, Refusal>;
+
     /// The status of one component.
     ///
     /// # Errors
@@ -302,7 +505,20 @@ pub trait HostControl {
     /// # Errors
     /// The refusal, or how the operation failed.
     fn control(&mut self, component: &str, command: Command) -> Result<Accepted, Refusal> {
-        let ask = Ask::Control { component: component.to_owned(), command };
+        self.control_with(component, command, CommandOptions::default())
+    }
+
+    /// Commands one component with options and waits, five minutes at most, until it is done.
+    ///
+    /// # Errors
+    /// The refusal, or how the operation failed.
+    fn control_with(
+        &mut self,
+        component: &str,
+        command: Command,
+        options: CommandOptions,
+    ) -> Result<Accepted, Refusal> {
+        let ask = Ask::Control { component: component.to_owned(), command, options };
         self.ask_and_wait(ask, component)
     }
 

@@ -27,6 +27,9 @@ pub enum Effect {
         /// What.
         message: Message,
     },
+    /// Hand `message` to another component, unless its turn has not come within `within`: then
+    /// it is set aside.
+    SendWithin(Box<Expiring>),
     /// Call `timer(key)` after `delay`; takes the place of a timer with the same key.
     After {
         /// How long from now.
@@ -66,6 +69,17 @@ pub enum Effect {
     Done,
     /// The component ends itself.
     Exit,
+}
+
+/// A message that is of no use later.
+#[derive(Debug)]
+pub struct Expiring {
+    /// To whom.
+    pub to: ComponentId,
+    /// What.
+    pub message: Message,
+    /// From now.
+    pub within: Duration,
 }
 
 /// A line for a component's log.

@@ -69,6 +69,24 @@ impl fmt::Display for OpId {
     }
 }
 
+/// A message, the same over all its deliveries: who sent it, and the sender's count of it.
+///
+/// A receiver that must do a thing once remembers the ids that it has done. The count begins
+/// anew after four thousand million messages of one shard's components.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MessageId {
+    /// Who sent it.
+    pub from: ComponentId,
+    /// Which of the messages sent from there.
+    pub number: u32,
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.from, self.number)
+    }
+}
+
 /// Ties an [`Answer`](crate::Answer) to the request that asked for it, within one life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Ticket(pub u64);

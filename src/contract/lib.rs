@@ -19,6 +19,7 @@ pub mod message;
 pub mod outside;
 pub mod settings;
 pub mod status;
+pub mod store;
 pub mod time;
 
 pub use component::{
@@ -26,8 +27,8 @@ pub use component::{
 };
 pub use context::Context;
 pub use effect::{Answer, Effect, Failure, FailureKind, Reply, Request};
-pub use id::{ComponentId, Generation, OpId, Ticket};
-pub use lifecycle::{Code, Command, Exit, State, Substate};
+pub use id::{ComponentId, Generation, MessageId, OpId, Ticket};
+pub use lifecycle::{Code, Command, CommandOptions, Exit, State, Substate};
 pub use message::{Message, MessageType};
 pub use settings::{Setting, Settings};
 pub use status::{Severity, StatusMessage};

@@ -112,6 +112,8 @@ pub enum Substate {
     Cleared,
     /// Its startup type is Disabled.
     Disabled,
+    /// It was removed, and stays listed until the host ends.
+    Removed,
 }
 
 impl fmt::Display for Substate {
@@ -126,6 +128,7 @@ impl fmt::Display for Substate {
             Substate::Failed => "failed",
             Substate::Cleared => "failure cleared",
             Substate::Disabled => "disabled",
+            Substate::Removed => "removed",
         })
     }
 }
@@ -282,6 +285,8 @@ codes! {
     ALREADY_RUNNING = 1056, "ERROR_SERVICE_ALREADY_RUNNING";
     /// Its startup type is Disabled.
     DISABLED = 1058, "ERROR_SERVICE_DISABLED";
+    /// Components depend on each other in a circle.
+    CIRCULAR_DEPENDENCY = 1059, "ERROR_CIRCULAR_DEPENDENCY";
     /// No component has that name.
     DOES_NOT_EXIST = 1060, "ERROR_SERVICE_DOES_NOT_EXIST";
     /// The wrong moment for this control.
@@ -298,8 +303,12 @@ codes! {
     DEPENDENCY_FAIL = 1068, "ERROR_SERVICE_DEPENDENCY_FAIL";
     /// Its start made no progress in time.
     START_HANG = 1070, "ERROR_SERVICE_START_HANG";
+    /// It was removed, or is about to be.
+    MARKED_FOR_DELETE = 1072, "ERROR_SERVICE_MARKED_FOR_DELETE";
     /// It is registered already.
     EXISTS = 1073, "ERROR_SERVICE_EXISTS";
+    /// What it depends on does not exist.
+    DEPENDENCY_DELETED = 1075, "ERROR_SERVICE_DEPENDENCY_DELETED";
     /// It was never started: the exit code shown before the first start.
     NEVER_STARTED = 1077, "ERROR_SERVICE_NEVER_STARTED";
     /// The executive is stopping or stopped.
@@ -350,12 +359,24 @@ pub enum Exit {
     Killed,
     /// Its start made no progress in time and was ended.
     StartHang,
+    /// Its code did not come back and no lease covered it: the watchdog ended it.
+    Hung,
+    /// The thread that carried it was lost to another component's code. Not its own fault, and
+    /// not charged.
+    Lost,
+    /// It was never begun: what it depends on, named here, is not to be had.
+    Dependency(String),
 }
 
 impl Exit {
     /// Whether a Transient component is started again after it (lifecycle.md 3.1).
     pub fn is_abnormal(&self) -> bool {
-        matches!(self, Exit::Error { .. } | Exit::Panic { .. } | Exit::StartHang)
+        match self {
+            Exit::Error { .. } | Exit::Panic { .. } => true,
+            Exit::StartHang | Exit::Hung | Exit::Lost => true,
+            Exit::Normal | Exit::Shutdown | Exit::Ignore(_) => false,
+            Exit::Killed | Exit::Dependency(_) => false,
+        }
     }
 
     /// The Win32 exit code that Query shows.
@@ -366,6 +387,9 @@ impl Exit {
             Exit::Panic { .. } => Code::EXCEPTION,
             Exit::Killed => Code::REQUEST_TIMEOUT,
             Exit::StartHang => Code::START_HANG,
+            Exit::Hung => Code::REQUEST_TIMEOUT,
+            Exit::Lost => Code::PROCESS_ABORTED,
+            Exit::Dependency(_) => Code::DEPENDENCY_FAIL,
         }
     }
 }
@@ -380,6 +404,9 @@ impl fmt::Display for Exit {
             Exit::Panic { text, location } => write!(f, "panicked at {location}: {text}"),
             Exit::Killed => f.write_str("killed"),
             Exit::StartHang => f.write_str("its start made no progress in time"),
+            Exit::Hung => f.write_str("hung: its code did not come back"),
+            Exit::Lost => f.write_str("lost with the thread that carried it"),
+            Exit::Dependency(name) => write!(f, "{name}, on which it depends, is not to be had"),
         }
     }
 }
@@ -395,16 +422,21 @@ pub struct Backoff {
     pub max: Duration,
     /// Running for this long starts over with the first delay.
     pub reset_after: Duration,
+    /// Each delay is lengthened or shortened by up to so many percent, so that what crashed
+    /// together does not start together. Drawn from the host's seed; a simulated host has none
+    /// unless it is given one, and then the delays are exact.
+    pub jitter_percent: u8,
 }
 
 impl Default for Backoff {
-    /// 0.5 s doubling up to 60 s, reset after 60 s of Running.
+    /// 0.5 s doubling up to 60 s, reset after 60 s of Running, ten percent of jitter.
     fn default() -> Self {
         Backoff {
             first: Duration::from_millis(500),
             factor: 2,
             max: Duration::from_secs(60),
             reset_after: Duration::from_secs(60),
+            jitter_percent: 10,
         }
     }
 }
@@ -423,4 +455,131 @@ impl Default for Budget {
     fn default() -> Self {
         Budget { crashes: 5, period: Duration::from_secs(300) }
     }
+}
+
+/// What an operator may add to a command (lifecycle.md 2.3, 2.4). All false unless said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CommandOptions {
+    /// A start or restart that comes at the wrong moment is carried out when its moment has
+    /// come, in place of a refusal with 1056 or 1061.
+    pub queue: bool,
+    /// A stop or restart takes the components that depend on this one along, leaves first, in
+    /// place of a refusal with 1051.
+    pub dependents: bool,
+    /// A stop outlasts the next start of the executive.
+    pub persist: bool,
+    /// An exclusive component is started although code of an earlier life has not come back.
+    pub force: bool,
+}
+
+/// What keeps a component down without touching what is wanted of it (lifecycle.md 2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum HoldKind {
+    /// The site is being backed up. Holds every component.
+    Backup,
+    /// The executive is stopping or stopped. Holds every component.
+    Stopping,
+    /// An operator works on the component.
+    Maintenance,
+    /// The component is being removed.
+    Removal,
+}
+
+impl fmt::Display for HoldKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            HoldKind::Backup => "backup",
+            HoldKind::Stopping => "executive-stopping",
+            HoldKind::Maintenance => "maintenance",
+            HoldKind::Removal => "removal",
+        })
+    }
+}
+
+/// Which members of a group are restarted with one that crashed (Erlang/OTP's strategies).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Strategy {
+    /// None but itself.
+    #[default]
+    OneForOne,
+    /// All.
+    OneForAll,
+    /// Those that stand behind it in the group's order.
+    RestForOne,
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Strategy::OneForOne => "one-for-one",
+            Strategy::OneForAll => "one-for-all",
+            Strategy::RestForOne => "rest-for-one",
+        })
+    }
+}
+
+/// Components that are restarted together (lifecycle.md 3.3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Such as "cloud"; an operator says "group:cloud".
+    pub name: String,
+    /// Who is restarted with whom.
+    pub strategy: Strategy,
+    /// Names of components, in the order in which they start. A component is in one group at
+    /// most.
+    pub members: Vec<String>,
+    /// How many restarts of the group make a failure. With OneForOne each member has its own.
+    pub budget: Budget,
+    /// How restarts of the group are spaced out.
+    pub backoff: Backoff,
+}
+
+impl Group {
+    /// A group with the default budget and backoff (lifecycle.md 2.5).
+    pub fn new<M: Into<String>>(
+        name: impl Into<String>,
+        strategy: Strategy,
+        members: impl IntoIterator<Item = M>,
+    ) -> Self {
+        Group {
+            name: name.into(),
+            strategy,
+            members: members.into_iter().map(Into::into).collect(),
+            budget: Budget::default(),
+            backoff: Backoff::default(),
+        }
+    }
+}
+
+/// Who hears of it when a component has spent its restart budget (lifecycle.md 3.5).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Escalate {
+    /// Nobody: it is Failed until a person acts.
+    #[default]
+    No,
+    /// Its group is restarted, all of it, at the group's charge.
+    Group,
+    /// The executive is restarted; when that has happened too often, it stops with exit 20.
+    Executive,
+}
+
+/// Which thread carries a component (lifecycle.md 3.9).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Isolation {
+    /// One that it shares. Its hooks return at once.
+    #[default]
+    Shared,
+    /// One of its own. Its hooks may block.
+    Dedicated,
+}
+
+/// What the watchdog does with a component that hangs (lifecycle.md 3.10).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum WhenHung {
+    /// It says so.
+    #[default]
+    Report,
+    /// It says so, ends the life, and starts another on a fresh thread.
+    Restart,
 }

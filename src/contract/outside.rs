@@ -2,18 +2,13 @@
 //! update service at the other end. The live driver is given one; the simulation has a twin of
 //! its own, and both pass the same conformance test.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 
-use serde::{Deserialize, Serialize};
-
 use crate::cloud::{CloudCommand, CloudView};
-use crate::component::Registry;
 use crate::control::Refusal;
 use crate::effect::{Answer, Failure, Request};
-use crate::settings::Settings;
-use crate::time::WallTime;
+use crate::store::Kept;
 
 /// A request under way.
 pub type Pending = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -40,17 +35,4 @@ pub trait Outside: Send + Sync {
     /// # Errors
     /// [`FailureKind::Disk`](crate::FailureKind::Disk).
     fn snapshot(&self) -> Result<String, Failure>;
-}
-
-/// What must outlive the process. What a file of it does not name is empty.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Kept {
-    /// The stored settings that an operator has changed since the site was installed.
-    pub settings: Settings,
-    /// When the site was installed, where its definition does not say: at its first start.
-    #[serde(default)]
-    pub installed: Option<WallTime>,
-    /// What components keep for their next lives, by component.
-    pub registries: BTreeMap<String, Registry>,
 }

@@ -119,8 +119,9 @@ impl Settings {
 /// The settings of a site that more than one room reads. The names are the simulator's own;
 /// the defaults are ConfigMgr's where a source confirms them.
 pub mod keys {
-    use super::{Duration, Endpoint, Mode, Setting, SiteVersion, UsageLevel, WallTime};
+    use super::{Duration, Endpoint, Mode, Setting, SiteVersion, TimeOfDay, UsageLevel, WallTime};
 
+    const HOUR: Duration = Duration::from_secs(60 * 60);
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// Mode of the service connection point. Default Online (domain.md 7.6).
@@ -157,6 +158,17 @@ pub mod keys {
     pub const MANIFEST_BYTES_MAX: Setting<u64> = Setting::new("manifest_bytes_max", || 64 << 20);
     /// A package of more bytes is refused. The limit is the simulator's own.
     pub const PACKAGE_BYTES_MAX: Setting<u64> = Setting::new("package_bytes_max", || 8 << 30);
+
+    /// Whether the site is backed up on a schedule. Default false: on a primary site the
+    /// maintenance task is not enabled (domain.md 10, item 1).
+    pub const BACKUP_ENABLED: Setting<bool> = Setting::new("backup.enabled", || false);
+    /// When a scheduled backup begins, on the site's local clock (domain.md 10, item 1). The
+    /// default of 02:00 is the simulator's own.
+    pub const BACKUP_AT: Setting<TimeOfDay> =
+        Setting::new("backup.at", || TimeOfDay::new(2, 0).expect("02:00 is on every clock"));
+    /// How long a backup keeps SMS_EXECUTIVE down at most: the executive comes back when that
+    /// has run out, whatever the copy does. The default of one hour is the simulator's own.
+    pub const BACKUP_LEASE: Setting<Duration> = Setting::new("backup.lease", || HOUR);
 
     /// The site's three-character code.
     pub const SITE_CODE: Setting<String> = Setting::new("site.code", || "PS1".into());
@@ -245,6 +257,54 @@ impl SettingValue for UsageLevel {
     }
 }
 
+/// A time of day on a site's local clock, to the minute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimeOfDay {
+    /// Since midnight, 0 to 1439.
+    minutes: u16,
+}
+
+impl TimeOfDay {
+    /// That hour, 0 to 23, and minute, 0 to 59; none for others.
+    pub const fn new(hour: u8, minute: u8) -> Option<Self> {
+        if hour < 24 && minute < 60 {
+            Some(TimeOfDay { minutes: hour as u16 * 60 + minute as u16 })
+        } else {
+            None
+        }
+    }
+
+    /// Minutes since midnight, 0 to 1439.
+    pub const fn minutes(self) -> u16 {
+        self.minutes
+    }
+}
+
+impl fmt::Display for TimeOfDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{:02}:{:02}", self.minutes / 60, self.minutes % 60))
+    }
+}
+
+impl SettingValue for TimeOfDay {
+    /// Hours and minutes, two digits each.
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+
+    /// The hour may have one digit.
+    fn from_text(text: &str) -> Result<Self, String> {
+        let wrong = || "a time of day looks like 02:00, from 00:00 to 23:59".to_owned();
+        let (hour, minute) = text.trim().split_once(':').ok_or_else(wrong)?;
+        let number = |digits: &str, lengths: std::ops::RangeInclusive<usize>| {
+            let fit = lengths.contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+            digits.parse::<u8>().ok().filter(|_| fit)
+        };
+        let (hour, minute) = (number(hour, 1..=2), number(minute, 2..=2));
+        hour.zip(minute).and_then(|(hour, minute)| Self::new(hour, minute)).ok_or_else(wrong)
+    }
+}
+
 /// A place on the internet that the service connection point must reach.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
@@ -295,6 +355,20 @@ impl SettingValue for String {
 
     fn from_text(text: &str) -> Result<Self, String> {
         Ok(text.to_owned())
+    }
+}
+
+impl SettingValue for bool {
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err("true or false is needed".into()),
+        }
     }
 }
 
@@ -350,5 +424,20 @@ mod tests {
         assert_eq!(Vec::<Endpoint>::from_text(&default.to_text()), Ok(default));
         assert!(Vec::<Endpoint>::from_text("http://plain.example").is_err());
         assert!(Vec::<Endpoint>::from_text("https://!").is_err());
+    }
+
+    #[test]
+    fn a_time_of_day_reads_as_it_is_written() {
+        for (text, minutes) in [("00:00", 0), ("02:00", 120), ("09:05", 545), ("23:59", 1439)] {
+            let time = TimeOfDay::from_text(text).unwrap();
+            assert_eq!((time.minutes(), time.to_text().as_str()), (minutes, text));
+        }
+        assert_eq!(TimeOfDay::from_text(" 2:30 ").map(|time| time.to_text()), Ok("02:30".into()));
+        for wrong in [
+            "", ":", "2", "02", "2:", ":30", "2:3", "24:00", "12:60", "002:00", "02:000", "+2:00",
+            "02:00:00", "-1:00", "2 :00", "noon", "99999:00", "0２:00",
+        ] {
+            assert!(TimeOfDay::from_text(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

@@ -4,8 +4,10 @@ use std::fs;
 use std::io;
 use std::sync::PoisonError;
 
-use contract::outside::Kept;
+use contract::lifecycle::{Desired, HoldKind, Startup};
+use contract::store::Kept;
 use contract::{Failure, FailureKind};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::failure::{disk, gone};
@@ -92,7 +94,79 @@ fn check(value: &Value) -> Result<(), String> {
             texts(&format!("registries.{component}"), registry)?;
         }
     }
-    Ok(())
+    if let Some(installed) = top.get("installed").filter(|installed| !installed.is_null()) {
+        number::<i64>("installed", installed)?;
+    }
+    if let Some(components) = top.get("components") {
+        for (name, component) in object("components", components)? {
+            check_component(&format!("components.{name}"), component)?;
+        }
+    }
+    if let Some(holds) = top.get("holds") {
+        let holds = holds.as_array().ok_or_else(|| misfit("holds", holds, "a list"))?;
+        for (number, hold) in holds.iter().enumerate() {
+            check_hold(&format!("holds.{number}"), hold)?;
+        }
+    }
+    top.get("running").map_or(Ok(()), |running| truth("running", running))
+}
+
+/// As `check`, of a [`KeptComponent`](contract::store::KeptComponent).
+fn check_component(place: &str, value: &Value) -> Result<(), String> {
+    let component = object(place, value)?;
+    let field = |name: &str| (format!("{place}.{name}"), of(component, name));
+    let (at, generation) = field("generation");
+    number::<u64>(&at, generation)?;
+    let (at, desired) = field("desired");
+    word::<Desired>(&at, desired)?;
+    let (at, persist) = field("persist");
+    truth(&at, persist)?;
+    let (at, startup) = field("startup");
+    if startup.is_null() { Ok(()) } else { word::<Startup>(&at, startup) }
+}
+
+/// As `check`, of a [`KeptHold`](contract::store::KeptHold).
+fn check_hold(place: &str, value: &Value) -> Result<(), String> {
+    let hold = object(place, value)?;
+    let field = |name: &str| (format!("{place}.{name}"), of(hold, name));
+    let (at, kind) = field("kind");
+    word::<HoldKind>(&at, kind)?;
+    let (at, component) = field("component");
+    if !component.is_null() && !component.is_string() {
+        return Err(misfit(&at, component, "a text"));
+    }
+    let (at, until) = field("until");
+    number::<i64>(&at, until)
+}
+
+/// What an object holds under a name; nothing if it does not have it.
+fn of<'a>(object: &'a Map<String, Value>, name: &str) -> &'a Value {
+    object.get(name).unwrap_or(&Value::Null)
+}
+
+/// Fails where `value` is no whole number that `N` holds.
+fn number<'a, N: Deserialize<'a>>(place: &str, value: &'a Value) -> Result<(), String> {
+    if !value.is_number() {
+        return Err(misfit(place, value, "a number"));
+    }
+    fits::<N>(place, value)
+}
+
+/// Fails where `value` is no word of `W`.
+fn word<'a, W: Deserialize<'a>>(place: &str, value: &'a Value) -> Result<(), String> {
+    if !value.is_string() {
+        return Err(misfit(place, value, "a text"));
+    }
+    fits::<W>(place, value)
+}
+
+/// Fails where `value`, which is of the right type, is none of `T`'s all the same.
+fn fits<'a, T: Deserialize<'a>>(place: &str, value: &'a Value) -> Result<(), String> {
+    T::deserialize(value).map(drop).map_err(|error| format!("does not fit under {place}: {error}"))
+}
+
+fn truth(place: &str, value: &Value) -> Result<(), String> {
+    if value.is_boolean() { Ok(()) } else { Err(misfit(place, value, "true or false")) }
 }
 
 fn object<'a>(place: &str, value: &'a Value) -> Result<&'a Map<String, Value>, String> {
@@ -125,6 +199,8 @@ fn misfit(place: &str, value: &Value, needed: &str) -> String {
 mod tests {
     use super::*;
     use contract::settings::{Mode, keys};
+    use contract::store::{KeptComponent, KeptHold};
+    use contract::{Generation, WallTime};
 
     fn some() -> Kept {
         let mut kept = Kept::default();
@@ -134,15 +210,46 @@ mod tests {
         kept
     }
 
+    fn component(generation: u64, desired: Desired, startup: Option<Startup>) -> KeptComponent {
+        let persist = startup.is_some();
+        KeptComponent { generation: Generation(generation), desired, persist, startup }
+    }
+
+    /// Every field, each word, and the ends of each number.
+    fn all() -> Kept {
+        let mut kept = Kept { installed: Some(WallTime(i64::MIN)), running: true, ..some() };
+        for (name, component) in [
+            ("A", component(u64::MAX, Desired::Up, None)),
+            ("B", component(0, Desired::Down, Some(Startup::Automatic))),
+            ("C", component(1, Desired::Paused, Some(Startup::Manual))),
+            ("D.e \"f\"", component(2, Desired::Up, Some(Startup::Disabled))),
+        ] {
+            kept.components.insert(name.into(), component);
+        }
+        kept.holds = [
+            (HoldKind::Backup, None, i64::MAX),
+            (HoldKind::Stopping, None, 0),
+            (HoldKind::Maintenance, Some("A"), -1),
+            (HoldKind::Removal, Some("B"), 1),
+        ]
+        .map(|(kind, component, until)| KeptHold {
+            kind,
+            component: component.map(str::to_owned),
+            until: WallTime(until),
+        })
+        .to_vec();
+        kept
+    }
+
     #[test]
     fn what_is_kept_is_there_for_the_next_process() {
         let root = tempfile::tempdir().unwrap();
         let folder = SiteFolder::open(root.path()).unwrap();
         assert_eq!(folder.load_kept(), Ok(Kept::default()));
         folder.keep(&Kept::default()).unwrap();
-        folder.keep(&some()).unwrap();
+        folder.keep(&all()).unwrap();
         drop(folder);
-        assert_eq!(SiteFolder::open(root.path()).unwrap().load_kept(), Ok(some()));
+        assert_eq!(SiteFolder::open(root.path()).unwrap().load_kept(), Ok(all()));
     }
 
     #[test]
@@ -175,6 +282,16 @@ mod tests {
                 "{\"registries\": {\"A\": {\"b\": {}}}}",
                 "holds an object under registries.A.b, a text is needed",
             ),
+            ("{\"installed\": \"x\"}", "holds a text under installed, a number is needed"),
+            ("{\"components\": []}", "holds a list under components, an object is needed"),
+            (
+                "{\"components\": {\"A\": 1}}",
+                "holds a number under components.A, an object is needed",
+            ),
+            ("{\"holds\": {}}", "holds an object under holds, a list is needed"),
+            ("{\"holds\": [null]}", "holds nothing under holds.0, an object is needed"),
+            ("{\"running\": \"yes\"}", "holds a text under running, true or false is needed"),
+            ("{\"running\": null}", "holds nothing under running, true or false is needed"),
         ] {
             fs::write(&path, malformed).unwrap();
             let failure = folder.load_kept().unwrap_err();
@@ -185,6 +302,110 @@ mod tests {
         }
         fs::write(&path, b"\xff\xfe").unwrap();
         assert_eq!(folder.load_kept().unwrap_err().kind, FailureKind::Malformed);
+    }
+
+    /// Puts `value` at `path` into the JSON of [`all`], or takes out what is there.
+    fn with(path: &str, value: Option<Value>) -> Vec<u8> {
+        let mut json = serde_json::to_value(all()).unwrap();
+        let (parent, name) = path.rsplit_once('/').unwrap();
+        let parent = json.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+        let old = match value {
+            Some(value) => parent.insert(name.to_owned(), value),
+            None => parent.remove(name),
+        };
+        assert!(old.is_some(), "{path}");
+        serde_json::to_vec(&json).unwrap()
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_with_its_place() {
+        let generation = "components.A.generation";
+        for (path, value, what) in [
+            (
+                "/components/A/generation",
+                Some("7".into()),
+                format!("holds a text under {generation}, a number is needed"),
+            ),
+            (
+                "/components/A/generation",
+                None,
+                format!("holds nothing under {generation}, a number is needed"),
+            ),
+            (
+                "/components/A/generation",
+                Some((-1).into()),
+                format!("does not fit under {generation}: invalid value: integer `-1`"),
+            ),
+            (
+                "/components/A/generation",
+                Some(1.5.into()),
+                format!("does not fit under {generation}: invalid type: floating point `1.5`"),
+            ),
+            (
+                "/components/A/desired",
+                Some("Sideways".into()),
+                "does not fit under components.A.desired: unknown variant `Sideways`, expected \
+                 one of `Up`, `Down`, `Paused`"
+                    .into(),
+            ),
+            (
+                "/components/A/desired",
+                None,
+                "holds nothing under components.A.desired, a text is needed".into(),
+            ),
+            (
+                "/components/A/persist",
+                Some("true".into()),
+                "holds a text under components.A.persist, true or false is needed".into(),
+            ),
+            (
+                "/components/A/persist",
+                None,
+                "holds nothing under components.A.persist, true or false is needed".into(),
+            ),
+            (
+                "/components/A/startup",
+                Some("automatic".into()),
+                "does not fit under components.A.startup: unknown variant `automatic`, expected \
+                 one of `Automatic`, `Manual`, `Disabled`"
+                    .into(),
+            ),
+            (
+                "/components/A/startup",
+                Some(false.into()),
+                "holds true or false under components.A.startup, a text is needed".into(),
+            ),
+            (
+                "/holds/2/kind",
+                Some("Lunch".into()),
+                "does not fit under holds.2.kind: unknown variant `Lunch`, expected one of \
+                 `Backup`, `Stopping`, `Maintenance`, `Removal`"
+                    .into(),
+            ),
+            ("/holds/2/kind", None, "holds nothing under holds.2.kind, a text is needed".into()),
+            (
+                "/holds/2/component",
+                Some(1.into()),
+                "holds a number under holds.2.component, a text is needed".into(),
+            ),
+            (
+                "/holds/2/until",
+                Some("tomorrow".into()),
+                "holds a text under holds.2.until, a number is needed".into(),
+            ),
+            (
+                "/holds/2/until",
+                Some(u64::MAX.into()),
+                "does not fit under holds.2.until: invalid value: integer".into(),
+            ),
+        ] {
+            let problem = read(&with(path, value)).unwrap_err();
+            assert!(problem.starts_with(&what), "{path}: {problem}");
+        }
+        // What may be missing.
+        for path in ["/components/A/startup", "/holds/0/component", "/holds", "/running"] {
+            assert!(read(&with(path, None)).is_ok(), "{path}");
+        }
     }
 
     #[test]
@@ -216,6 +437,13 @@ mod tests {
                 "{\"registries\": {\"SMS_DMP_DOWNLOADER\": {\"LastSyncedTime\": \"0\"}}}",
                 only_registries,
             ),
+            // As it was before components, holds and running were kept.
+            (
+                "{\"settings\": {\"mode\": \"offline\"}, \"installed\": 7, \"registries\": \
+                 {\"SMS_DMP_DOWNLOADER\": {\"LastSyncedTime\": \"0\"}}}",
+                Kept { installed: Some(WallTime(7)), ..some() },
+            ),
+            ("{\"installed\": null}", Kept::default()),
         ] {
             fs::write(root.path().join(FILE), json).unwrap();
             assert_eq!(folder.load_kept(), Ok(kept), "{json}");

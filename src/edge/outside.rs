@@ -9,7 +9,8 @@ use cloud::{Cloud, HOSTS, TimeOuts};
 use contract::cloud::{CloudCommand, CloudView};
 use contract::control::Refusal;
 use contract::lifecycle::Code;
-use contract::outside::{Kept, Outside, Pending};
+use contract::outside::{Outside, Pending};
+use contract::store::Kept;
 use contract::{Failure, Reply, Request};
 
 use crate::client::{BuildError, Client, Names};

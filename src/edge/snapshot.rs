@@ -114,7 +114,7 @@ fn remove_folder(path: &Path) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use contract::outside::Kept;
+    use contract::store::Kept;
 
     fn write(root: &Path, name: &str, text: &str) {
         let path = root.join(name);

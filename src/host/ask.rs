@@ -4,6 +4,7 @@ use contract::StatusMessage;
 use contract::control::{Ask, ClockView, LogTail, Refusal, ServiceCommand, SettingView, Told};
 use contract::id::ComponentId;
 use contract::lifecycle::{Code, Command};
+use contract::store::Change;
 use kernel::Clock;
 use status::ids;
 
@@ -23,21 +24,48 @@ impl Host {
     fn answer(&mut self, clock: Clock, ask: Ask) -> Result<Told, Refusal> {
         match ask {
             Ask::Query(names) => self.query(clock, &names),
-            Ask::Control { component, command } => {
+            Ask::Control { component, command, options } => {
+                if let Some(group) = group_in(&component) {
+                    let accepted = self.executive.command_group(clock.now, group, command);
+                    return accepted.map(Told::Accepted);
+                }
                 let id = self.find(&component)?;
                 if command == Command::Query {
                     return Err(wrong(component, "a query is no command", "ask with Query"));
                 }
-                self.executive.command(clock.now, id, command).map(Told::Accepted)
+                self.executive.command(clock.now, id, command, options).map(Told::Accepted)
             }
             Ask::Service(ServiceCommand::Query) => {
                 Ok(Told::Service(self.executive.service_status()))
             }
             Ask::Service(command) => self.executive.service(clock.now, command).map(Told::Accepted),
-            Ask::Backup => {
-                let accepted = self.executive.backup(clock.now)?;
-                self.tell_backup_begun(clock.utc);
-                Ok(Told::Accepted(accepted))
+            Ask::Backup => self.back_up(clock).map(Told::Accepted),
+            Ask::Hold { component, lease } => {
+                let id = self.find(&component)?;
+                self.executive.hold(clock.now, id, lease).map(Told::Accepted)
+            }
+            Ask::Release { component } if component.eq_ignore_ascii_case(EXECUTIVE) => {
+                self.executive.release_all(clock.now).map(Told::Accepted)
+            }
+            Ask::Release { component } => {
+                let id = self.find(&component)?;
+                self.executive.release(clock.now, id).map(Told::Accepted)
+            }
+            Ask::Remove { component } => {
+                let id = self.find(&component)?;
+                self.executive.remove(clock.now, id).map(Told::Accepted)
+            }
+            Ask::SetStartup { component, startup } => {
+                let id = self.find(&component)?;
+                self.executive.set_startup(clock.now, id, startup).map(Told::Accepted)
+            }
+            Ask::Crashes { component, last } => {
+                self.check_known(component.as_deref())?;
+                Ok(Told::Crashes(self.crashes(component.as_deref(), last)))
+            }
+            Ask::DeadLetters { component, last } => {
+                self.check_known(component.as_deref())?;
+                Ok(Told::DeadLetters(self.dead_letters(component.as_deref(), last)))
             }
             Ask::Set { key, value } => self.set(clock, &key, value),
             Ask::Settings(key) => self.settings(key),
@@ -74,6 +102,10 @@ impl Host {
         };
         let rows = ids.into_iter().map(|id| self.executive.status(id, clock)).collect();
         Ok(Told::Components(rows))
+    }
+
+    fn check_known(&self, name: Option<&str>) -> Result<(), Refusal> {
+        name.map_or(Ok(()), |name| self.find(name).map(drop))
     }
 
     fn find(&self, name: &str) -> Result<ComponentId, Refusal> {
@@ -130,9 +162,9 @@ impl Host {
         let before = self.executive.stored().text(&key).unwrap_or_default().to_owned();
         if before != value {
             self.executive.set(&key, value.clone());
-            self.changed.set_text(&key, value.clone());
-            self.unkept = true;
+            self.keep(Change::Setting { key: key.clone(), text: value.clone() });
             self.tell_setting(clock, &key, before, value);
+            self.plan_backup(clock);
         }
         Ok(Told::Setting(self.setting(&key)))
     }
@@ -197,6 +229,12 @@ impl Host {
             }
         }
     }
+}
+
+/// "group:cloud" names a group.
+fn group_in(name: &str) -> Option<&str> {
+    let (group, name) = name.split_once(':')?;
+    group.eq_ignore_ascii_case("group").then_some(name)
 }
 
 fn wrong(

@@ -6,24 +6,32 @@
 //! ([`Host::fire_due`]), and says what is to be done ([`Host::take_doings`]).
 
 mod ask;
+mod backup;
+mod keeping;
 mod logbook;
 mod news;
+mod records;
 
 use std::sync::Arc;
 
 use contract::component::Registry;
-use contract::control::{Outcome, Refusal, ServiceCommand};
+use contract::control::{DeadLetter, Outcome, Refusal, ServiceCommand};
 use contract::id::{ComponentId, Generation, OpId, Ticket};
-use contract::outside::Kept;
+use contract::lifecycle::{Budget, HoldKind, State};
+use contract::status::StatusRecord;
+use contract::store::{Change, Kept, KeptComponent, Mail};
 use contract::time::Moment;
 use contract::{
     Descriptor, LogFile, Registration, Request, Settings, Severity, StatusMessage, WallTime,
 };
-use kernel::{Board, Clock, Executive, Order, Output, Step, Transition};
+use kernel::{
+    Board, Clock, Executive, ExecutiveOptions, Notice, Order, Output, Parcel, Step, Transition,
+};
 use site::SiteDefinition;
 use status::{LogLine, StatusManager, ids};
 
 use logbook::LogBook;
+use records::{KeptCrash, Recent};
 
 /// The service's own name in status messages and logs.
 pub const EXECUTIVE: &str = "SMS_EXECUTIVE";
@@ -46,6 +54,18 @@ pub struct HostOptions {
     pub process: u32,
     /// Whether its clock moves only when it is advanced.
     pub is_virtual: bool,
+    /// Restarts are spread by jitter drawn from this; not at all if there is none.
+    pub jitter_seed: Option<u64>,
+    /// How often the executive as a whole may be restarted because of a component.
+    pub budget: Budget,
+}
+
+impl HostOptions {
+    /// So many shards, in real time, with the defaults of lifecycle.md 2.5 and exact delays.
+    pub fn new(shards: u8, process: u32) -> Self {
+        let budget = Budget::default();
+        HostOptions { shards, process, is_virtual: false, jitter_seed: None, budget }
+    }
 }
 
 /// The service. See the crate's documentation.
@@ -59,13 +79,14 @@ pub struct Host {
     site_code: String,
     bias_minutes: i32,
     options: HostOptions,
-    /// What an operator has changed, and must outlive the process.
-    changed: Settings,
-    /// Whether anything that must outlive the process has changed since the driver was told.
-    unkept: bool,
+    /// Messages that were accepted and not handled, where the driver has shards keep account.
+    mail: Mail,
+    crashes: Recent<KeptCrash>,
+    dead_letters: Recent<DeadLetter>,
+    /// When the next backup by schedule is due.
+    next_backup: Option<Moment>,
     /// Why what must outlive the process could not be kept, as long as that is so.
     keep_problem: Option<String>,
-    installed: WallTime,
     doings: Vec<Doing>,
     steps: Vec<Step>,
 }
@@ -81,9 +102,19 @@ pub enum Doing {
     Resolved(Outcome),
     /// Tell whoever watches: a component's state has changed.
     Changed(Transition),
-    /// Make [`Host::kept`] outlive the process; once after all the rest is enough, however
-    /// often it is said.
-    Keep,
+    /// This must outlive the process; what comes after it may count on that.
+    Keep(Change),
+    /// Put this into the lane of its receiver's shard.
+    Deliver(Parcel),
+    /// The thread of that shard is lost: retire the end of its lane, and carry the shard on a
+    /// fresh one. Orders that set it up follow.
+    Replace(u8),
+    /// Tell whoever watches: this is worth knowing.
+    Noticed(Notice),
+    /// Tell whoever watches: SMS_EXECUTIVE as a whole is now this.
+    Service(State),
+    /// Tell whoever watches: this status message has been kept.
+    Reported(Box<StatusRecord>),
     /// Copy the site, then call [`Host::backup_done`].
     Snapshot,
 }
@@ -107,7 +138,8 @@ impl Host {
     ///
     /// # Errors
     /// 1073 if two components bear one name; 1060 if the site gives a startup type to one that
-    /// there is not; 87 if a kept setting is none that can be.
+    /// there is not; 87 if a kept setting is none that can be; what [`Executive::link`] finds
+    /// wrong with dependencies and groups.
     pub fn new(
         site: &SiteDefinition,
         components: Vec<Registration>,
@@ -126,7 +158,13 @@ impl Host {
         for (key, text) in kept.settings.iter() {
             settings.set_text(key, checked(key, text)?);
         }
-        let executive = Executive::new(options.shards, settings, Arc::clone(&board));
+        let executive_options = ExecutiveOptions {
+            budget: options.budget,
+            jitter_seed: options.jitter_seed,
+            after_unclean_end: kept.running,
+            ..ExecutiveOptions::new(options.shards)
+        };
+        let executive = Executive::new(executive_options, settings, Arc::clone(&board));
         let thresholds = site.thresholds.clone();
         let mut host = Host {
             executive,
@@ -137,10 +175,11 @@ impl Host {
             site_code: site.code.clone(),
             bias_minutes: site.bias_minutes,
             options,
-            changed: kept.settings,
-            unkept: false,
+            mail: kept.mail,
+            crashes: Recent::default(),
+            dead_letters: Recent::default(),
+            next_backup: None,
             keep_problem: None,
-            installed: site.installed,
             doings: Vec::new(),
             steps: Vec::new(),
         };
@@ -160,9 +199,17 @@ impl Host {
                 registration.descriptor = Arc::new(Descriptor { startup: *startup, ..descriptor });
             }
             let registry = kept.registries.get(&*registration.name).cloned().unwrap_or_default();
-            host.register(clock, registration, registry)?;
+            let component = kept.components.get(&*registration.name).copied();
+            host.register(clock, registration, registry, component)?;
         }
+        host.executive.link(&site.groups)?;
+        if kept.installed != Some(site.installed) {
+            host.keep(Change::Installed(site.installed));
+        }
+        host.restore_holds(clock, kept.holds);
         host.settle(clock);
+        host.deliver_mail(clock, None);
+        host.plan_backup(clock);
         Ok(host)
     }
 
@@ -171,10 +218,11 @@ impl Host {
         clock: Clock,
         registration: Registration,
         registry: Registry,
+        kept: Option<KeptComponent>,
     ) -> Result<ComponentId, Refusal> {
         self.status.register(&registration.name);
         self.logs.open(registration.descriptor.log.file());
-        self.executive.register(clock.now, registration, registry)
+        self.executive.register(clock.now, registration, registry, kept)
     }
 
     /// Status cells and names, for whoever wants to read them without asking.
@@ -182,20 +230,91 @@ impl Host {
         &self.board
     }
 
+    /// The name of a component of this host.
+    pub fn name(&self, id: ComponentId) -> &Arc<str> {
+        self.executive.name(id)
+    }
+
+    /// Changes the minutes to add to the site's local time to get UTC, as daylight saving does.
+    /// Log lines and the tallies' midnight follow; what was written stays as it is.
+    pub fn set_bias(&mut self, minutes: i32) {
+        self.bias_minutes = minutes;
+        self.status.set_bias(minutes);
+    }
+
     /// Takes what is to be done since the last call, in order.
     pub fn take_doings(&mut self, doings: &mut Vec<Doing>) {
         doings.append(&mut self.doings);
     }
 
+    /// How many shards carry the components, dedicated ones included.
+    pub fn shards(&self) -> u8 {
+        self.executive.shards()
+    }
+
     /// When [`Host::fire_due`] is next needed.
     pub fn next_due(&mut self) -> Option<Moment> {
-        self.executive.next_due()
+        self.executive.next_due().into_iter().chain(self.next_backup).min()
     }
 
     /// Does what has fallen due.
     pub fn fire_due(&mut self, clock: Clock) {
         self.executive.fire_due(clock.now);
         self.settle(clock);
+        if self.next_backup.is_some_and(|due| due <= clock.now) {
+            self.back_up_by_schedule(clock);
+        }
+    }
+
+    /// When [`Host::watch`] will find a component hung, if its code does not come back before.
+    pub fn watch_due(&self) -> Option<Moment> {
+        self.executive.watch_due()
+    }
+
+    /// Looks for components whose code has not come back (lifecycle.md 3.10). To be called every
+    /// few seconds where time is real, and when [`Host::watch_due`] says so where it is not.
+    pub fn watch(&mut self, clock: Clock) {
+        self.executive.watch(clock.now);
+        self.settle(clock);
+    }
+
+    /// Whether a hold keeps every component down although the executive is not being stopped.
+    pub fn is_held(&self) -> bool {
+        self.executive.service_status().holds.contains(&HoldKind::Backup)
+    }
+
+    /// Every component's place and name.
+    pub fn names(&self) -> impl Iterator<Item = (ComponentId, &Arc<str>)> {
+        self.executive.ids().map(|id| (id, self.executive.name(id)))
+    }
+
+    /// Whether some component is called hung, so that its recovery is worth looking for.
+    pub fn watches(&self) -> bool {
+        self.executive.has_hung()
+    }
+
+    /// Takes over what an earlier host of the same site has logged: the files are still there.
+    pub fn take_logs_of(&mut self, earlier: &mut Host) {
+        self.logs = std::mem::take(&mut earlier.logs);
+        for (_, file) in OWN_LOGS {
+            self.logs.open(file);
+        }
+        let files: Vec<String> = self
+            .executive
+            .ids()
+            .map(|id| self.executive.descriptor(id).log.file().to_owned())
+            .collect();
+        files.iter().for_each(|file| self.logs.open(file));
+    }
+
+    /// Numbers operations from the one after `last`, which was an earlier host's.
+    pub fn number_operations_after(&mut self, last: OpId) {
+        self.executive.number_operations_after(last);
+    }
+
+    /// The wall clock has jumped: what goes by it is planned anew.
+    pub fn wall_clock_jumped(&mut self, clock: Clock) {
+        self.plan_backup(clock);
     }
 
     /// Hears what a shard has put out; a request is handed back for the driver to carry out.
@@ -215,15 +334,24 @@ impl Host {
             }
             Output::Remember { id, name, value } => {
                 self.executive.remember(id, name, &value);
-                self.unkept = true;
+                let (component, name) = (self.name_of(id), name.to_owned());
+                self.keep(Change::Registry { component, name, value: value.into() });
             }
-            Output::Quarantined { id, name: what, .. } => {
-                let name = Arc::clone(self.executive.name(id));
-                let text = format!("{what} failed too often and was set aside.");
-                self.log(clock.utc, &name, Severity::Error, text);
+            Output::Accepted { to, message_id, message, expires } => {
+                self.accepted(to, message_id, message, expires);
             }
-            // The driver asked for these and has read them.
-            Output::Trace { .. } => {}
+            Output::Failed { to, message_id, failed } => self.failed(to, message_id, failed),
+            Output::Settled { to, message_id } => self.settled(to, message_id),
+            Output::DeadLetter { to, message_id, name, text, reason } => {
+                self.record_dead_letter(clock, to, message_id, name, text, reason);
+            }
+            Output::Vanished { to, message_id } => self.settled(to, message_id),
+            Output::Pressed { from, to } => self.tell_pressed(clock, from, to),
+            Output::ZombieEnded { id, generation } => {
+                self.executive.zombie_ended(clock.now, id, generation);
+            }
+            // The driver's, who has dealt with them.
+            Output::Trace { .. } | Output::Delayed { .. } => {}
         }
         self.settle(clock);
         None
@@ -251,24 +379,10 @@ impl Host {
         accepted
     }
 
-    /// What must outlive the process, as of now.
-    pub fn kept(&self) -> Kept {
-        let registries = self.executive.ids().filter_map(|id| {
-            let registry = self.executive.registry(id);
-            (!registry.is_empty()).then(|| (self.executive.name(id).to_string(), registry.clone()))
-        });
-        Kept {
-            settings: self.changed.clone(),
-            registries: registries.collect(),
-            installed: Some(self.installed),
-        }
-    }
-
-    /// Hears how the last [`Doing::Keep`] went. What could not be kept is offered again with
-    /// whatever comes next; the first failure in a row is reported.
+    /// Hears how the last [`Doing::Keep`] went; the first failure in a row is reported. The
+    /// driver offers what could not be kept again with whatever comes next.
     pub fn kept_so(&mut self, clock: Clock, result: Result<(), String>) {
         let problem = result.err();
-        self.unkept |= problem.is_some();
         if let (Some(text), None) = (&problem, &self.keep_problem) {
             let message = StatusMessage::error(ids::NOT_KEPT).with(text);
             self.report(clock.utc, EXECUTIVE, message);
@@ -294,21 +408,44 @@ impl Host {
             match step {
                 Step::Order(shard, order) => self.doings.push(Doing::Order(shard, order)),
                 Step::Transition(transition) => {
+                    // First what happened, then what is said about it.
+                    self.doings.push(Doing::Changed(transition.clone()));
                     self.tell_transition(clock.utc, &transition);
-                    self.doings.push(Doing::Changed(transition));
                 }
-                Step::Service(state) => self.tell_service(clock.utc, state),
+                Step::Service(state) => {
+                    self.doings.push(Doing::Service(state));
+                    self.tell_service(clock.utc, state);
+                }
                 Step::Resolved(outcome) => self.doings.push(Doing::Resolved(outcome)),
                 Step::Snapshot => {
                     self.tell_snapshot(clock.utc);
                     self.doings.push(Doing::Snapshot);
                 }
+                Step::Replace(shard) => {
+                    self.doings.push(Doing::Replace(shard));
+                    self.deliver_mail(clock, Some(shard));
+                }
+                Step::Keep(id, component) => {
+                    let name = self.name_of(id);
+                    self.keep(Change::Component(name, component));
+                }
+                Step::Running(running) => self.keep(Change::Running(running)),
+                Step::Hold(kind, id, until) => {
+                    self.keep_hold(clock, kind, id, until);
+                    self.tell_hold(clock, kind, id, until);
+                }
+                Step::Released { kind, id, expired } => {
+                    self.keep(Change::Released(kind, id.map(|id| self.name_of(id))));
+                    self.tell_released(clock, kind, id, expired);
+                }
+                Step::Crash(crash) => self.record_crash(clock, crash),
+                Step::Notice(notice) => {
+                    self.tell_notice(clock, &notice);
+                    self.doings.push(Doing::Noticed(notice));
+                }
             }
         }
         self.steps = steps;
-        if std::mem::take(&mut self.unkept) {
-            self.doings.push(Doing::Keep);
-        }
     }
 
     /// Keeps a status message, and writes it and what followed from it to the logs concerned.
@@ -318,7 +455,9 @@ impl Host {
             let thread = self.thread_of(&record.component);
             let text = status::statmsg(&record, self.options.process, thread);
             let severity = record.message.severity;
-            self.log(utc, &record.component, severity, text);
+            let component = record.component.clone();
+            self.doings.push(Doing::Reported(Box::new(record)));
+            self.log(utc, &component, severity, text);
         }
     }
 

@@ -1,10 +1,10 @@
 //! What the executive does, as status messages and log lines (domain.md 1.5, 3.3, 10.3).
 
 use contract::id::ComponentId;
-use contract::lifecycle::{Exit, Restart, State, Substate};
-use contract::time::duration_text;
+use contract::lifecycle::{Exit, HoldKind, Restart, State, Substate};
+use contract::time::{Moment, duration_text};
 use contract::{Severity, StatusMessage, WallTime};
-use kernel::Transition;
+use kernel::{Clock, Notice, Transition};
 use status::ids;
 
 use crate::{EXECUTIVE, Host, SITE_BACKUP};
@@ -161,6 +161,116 @@ impl Host {
                 let message = StatusMessage::error(ids::BACKUP_FAILED).with(problem);
                 self.report(utc, SITE_BACKUP, message);
             }
+        }
+    }
+}
+
+/// Supervision, holds, liveness and back-pressure, in words (lifecycle.md 2.1, 3).
+impl Host {
+    pub(crate) fn tell_hold(
+        &mut self,
+        clock: Clock,
+        kind: HoldKind,
+        id: Option<ComponentId>,
+        until: Moment,
+    ) {
+        let message = StatusMessage::informational(ids::HOLD_TAKEN)
+            .with(kind.to_string())
+            .with(self.whom(id))
+            .with(duration_text(until.since(clock.now)));
+        self.report(clock.utc, EXECUTIVE, message);
+    }
+
+    pub(crate) fn tell_released(
+        &mut self,
+        clock: Clock,
+        kind: HoldKind,
+        id: Option<ComponentId>,
+        expired: bool,
+    ) {
+        let message = if expired {
+            StatusMessage::warning(ids::HOLD_RAN_OUT)
+        } else {
+            StatusMessage::informational(ids::HOLD_ENDED)
+        };
+        let message = message.with(kind.to_string()).with(self.whom(id));
+        self.report(clock.utc, EXECUTIVE, message);
+    }
+
+    fn whom(&self, id: Option<ComponentId>) -> String {
+        id.map_or("every component".to_owned(), |id| self.name_of(id))
+    }
+
+    pub(crate) fn tell_pressed(&mut self, clock: Clock, from: ComponentId, to: ComponentId) {
+        let (from, to) = (self.name_of(from), self.name_of(to));
+        let message = StatusMessage::warning(ids::INBOX_FULL).with(&to).with(from);
+        self.report(clock.utc, &to, message);
+    }
+
+    /// Says what is worth knowing: a status message of the component, or of the executive.
+    pub(crate) fn tell_notice(&mut self, clock: Clock, notice: &Notice) {
+        let (reporter, message) = match notice {
+            Notice::StartedAgain(id) => {
+                (Some(id), StatusMessage::informational(ids::COMPONENT_STARTED_AGAIN))
+            }
+            Notice::Hung(id, away) => {
+                (Some(id), StatusMessage::error(ids::COMPONENT_HUNG).with(duration_text(*away)))
+            }
+            Notice::Recovered(id, away) => {
+                let message = StatusMessage::informational(ids::COMPONENT_RECOVERED);
+                (Some(id), message.with(duration_text(*away)))
+            }
+            Notice::Zombie(id, life) => {
+                (Some(id), StatusMessage::warning(ids::COMPONENT_ZOMBIE).with(life.to_string()))
+            }
+            Notice::ZombieEnded(id, life) => {
+                let message = StatusMessage::informational(ids::COMPONENT_ZOMBIE_GONE);
+                (Some(id), message.with(life.to_string()))
+            }
+            Notice::StartupChanged(id, before, now) => {
+                let message = StatusMessage::informational(ids::COMPONENT_STARTUP_CHANGED);
+                (Some(id), message.with(before.to_string()).with(now.to_string()))
+            }
+            Notice::Removed(id) => (Some(id), StatusMessage::informational(ids::COMPONENT_REMOVED)),
+            Notice::ControlTimedOut(id, state) => {
+                let message = StatusMessage::warning(ids::CONTROL_TIMED_OUT);
+                let control = if *state == State::PausePending { "pause" } else { "resume" };
+                (Some(id), message.with(control).with("30s"))
+            }
+            Notice::Deprived(id, of) => {
+                let text = format!("It cannot be without {of}, and {of} is not to be had (1068).");
+                return self.log_for(clock, *id, text);
+            }
+            notice => (None, self.own_message(notice)),
+        };
+        let name = reporter.map_or(EXECUTIVE.to_owned(), |id| self.name_of(*id));
+        self.report(clock.utc, &name, message);
+    }
+
+    /// What is said of the executive itself.
+    fn own_message(&self, notice: &Notice) -> StatusMessage {
+        match notice {
+            Notice::CarrierLost(shard, id) => StatusMessage::error(ids::SHARD_LOST)
+                .with(shard.to_string())
+                .with(self.name_of(*id)),
+            Notice::GroupRestarts(group, strategy, delay) => {
+                StatusMessage::informational(ids::GROUP_RESTARTS)
+                    .with(&**group)
+                    .with(strategy.to_string())
+                    .with(duration_text(*delay))
+            }
+            Notice::GroupFailed(group, budget) => StatusMessage::error(ids::GROUP_FAILED)
+                .with(&**group)
+                .with(budget.crashes.to_string())
+                .with(duration_text(budget.period)),
+            Notice::ExecutiveRestarts(id) => {
+                StatusMessage::warning(ids::EXECUTIVE_RESTARTS).with(self.name_of(*id))
+            }
+            Notice::ExecutiveGivesUp(id) => StatusMessage::error(ids::EXECUTIVE_GIVES_UP)
+                .with(self.options.budget.crashes.to_string())
+                .with(duration_text(self.options.budget.period))
+                .with(self.name_of(*id)),
+            _ => StatusMessage::warning(ids::EXECUTIVE_ENDED_BADLY),
         }
     }
 }

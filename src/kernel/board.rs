@@ -1,21 +1,27 @@
 //! Status cells: what anybody may read of a component without asking anybody.
 //!
 //! The executive writes a component's state, its shard the depth of its inbox; a reader waits
-//! for neither. The board also knows the names, so that a shard can find a receiver by name.
+//! for neither. The board also knows the names, so that a shard can find a receiver by name,
+//! and what each shard is doing right now, so that a watchdog can tell whether it is stuck.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use contract::id::{ComponentId, Generation};
 use contract::lifecycle::State;
 use contract::time::Moment;
 
+use crate::cell::LifeWord;
+
 /// The names and cells of a host's components. The lock is held for a registration or a
 /// look-up, never while component code runs.
 #[derive(Debug, Default)]
 pub struct Board {
     inner: RwLock<Inner>,
+    /// So many inboxes are full: as long as there is none, a sender need not look at its
+    /// receiver's.
+    pressed: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -24,15 +30,22 @@ struct Inner {
     ids: HashMap<Box<str>, ComponentId>,
     /// By shard, by slot.
     cells: Vec<Vec<Arc<Cell>>>,
+    /// By shard.
+    pulses: Vec<Arc<Pulse>>,
 }
 
 /// One component's cell.
 #[derive(Debug)]
 pub(crate) struct Cell {
-    /// State in the lowest 3 bits, generation above: one word, so the two always fit together.
-    life: AtomicU64,
-    since: AtomicU64,
-    inbox: AtomicU64,
+    life: LifeWord,
+    inbox: AtomicU32,
+    outbox: AtomicU32,
+    /// So many may wait; 0 until the shard has the component.
+    inbox_max: AtomicU32,
+    /// It is counted in [`Board::pressed`].
+    full: AtomicBool,
+    /// Until when its hook may take; 0 if it has not said.
+    pub(crate) lease: AtomicU64,
 }
 
 /// What a cell says.
@@ -46,29 +59,121 @@ pub struct CellView {
     pub since: Moment,
     /// Messages that wait in its inbox.
     pub inbox: u64,
+    /// Messages of its own that wait for room in their receivers' inboxes.
+    pub outbox: u64,
+    /// So many may wait in inbox and outbox together before its senders have to; 0 if that is
+    /// not known yet.
+    pub inbox_max: u32,
 }
 
-const STATE_BITS: u32 = 3;
-
-impl Cell {
-    pub(crate) fn set(&self, state: State, generation: Generation, since: Moment) {
-        self.since.store(since.0, Ordering::Relaxed);
-        let word = generation.0 << STATE_BITS | u64::from(state.number());
-        self.life.store(word, Ordering::Release);
+impl CellView {
+    /// Whether its inbox is full. Components that send it more have to wait; whoever is outside
+    /// is to be refused.
+    pub fn is_full(&self) -> bool {
+        self.inbox_max > 0 && self.inbox + self.outbox >= u64::from(self.inbox_max)
     }
 
-    pub(crate) fn set_inbox(&self, depth: usize) {
-        self.inbox.store(depth as u64, Ordering::Relaxed);
+    /// How many more messages it has room for.
+    pub(crate) fn room(&self) -> usize {
+        let room = u64::from(self.inbox_max).saturating_sub(self.inbox + self.outbox);
+        if self.inbox_max == 0 { usize::MAX } else { room as usize }
+    }
+}
+
+/// What a shard is doing. Written twice for each hook, so a shard has it for itself: that of a
+/// carrier that is lost cannot be mistaken for its successor's.
+#[derive(Debug, Default)]
+pub(crate) struct Pulse {
+    /// The slot in the lowest 24 bits, the generation in the 39 above, the highest bit set;
+    /// 0 between hooks.
+    busy: AtomicU64,
+    /// When the turn began.
+    since: AtomicU64,
+}
+
+const SLOT_BITS: u32 = 24;
+const BUSY: u64 = 1 << 63;
+
+/// A hook that is being called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busy {
+    /// Whose.
+    pub id: ComponentId,
+    /// In which life.
+    pub generation: Generation,
+    /// Since when, at the earliest: when the shard's turn began.
+    pub since: Moment,
+    /// Until when it may take, as it has said itself; [`Moment::ZERO`] if it has not.
+    pub lease: Moment,
+}
+
+impl Pulse {
+    /// A turn begins.
+    pub(crate) fn turn(&self, now: Moment) {
+        self.since.store(now.0, Ordering::Relaxed);
+    }
+
+    /// A hook is going to be called.
+    pub(crate) fn enter(&self, slot: u32, generation: Generation) {
+        let word = BUSY | (generation.0 << SLOT_BITS & !BUSY) | u64::from(slot);
+        self.busy.store(word, Ordering::Relaxed);
+    }
+
+    /// It has come back.
+    pub(crate) fn leave(&self) {
+        self.busy.store(0, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Option<(u32, Generation, Moment)> {
+        let word = self.busy.load(Ordering::Relaxed);
+        let slot = (word & ((1 << SLOT_BITS) - 1)) as u32;
+        let since = Moment(self.since.load(Ordering::Relaxed));
+        (word != 0).then_some((slot, Generation((word & !BUSY) >> SLOT_BITS), since))
+    }
+}
+
+impl Cell {
+    fn new() -> Self {
+        Cell {
+            life: LifeWord::new(),
+            inbox: AtomicU32::new(0),
+            outbox: AtomicU32::new(0),
+            inbox_max: AtomicU32::new(0),
+            full: AtomicBool::new(false),
+            lease: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn set(&self, state: State, generation: Generation, since: Moment) {
+        self.life.set(state, generation, since);
+    }
+
+    pub(crate) fn set_depth(&self, inbox: usize, outbox: usize) {
+        self.inbox.store(u32::try_from(inbox).unwrap_or(u32::MAX), Ordering::Relaxed);
+        self.outbox.store(u32::try_from(outbox).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    /// A shard has taken the component in, and has no mail for it yet.
+    pub(crate) fn place(&self, inbox_max: u32) {
+        self.set_depth(0, 0);
+        self.inbox_max.store(inbox_max, Ordering::Relaxed);
+    }
+
+    /// Whether that life has been given up: whatever it does comes too late.
+    pub(crate) fn is_over(&self, generation: Generation) -> bool {
+        let (state, present, _) = self.life.get();
+        present != generation || state == State::Stopped
     }
 
     pub(crate) fn view(&self) -> CellView {
-        let word = self.life.load(Ordering::Acquire);
-        let number = (word & ((1 << STATE_BITS) - 1)) as u8;
+        let (state, generation, since) = self.life.get();
         CellView {
-            state: State::from_number(number).expect("only states are stored"),
-            generation: Generation(word >> STATE_BITS),
-            since: Moment(self.since.load(Ordering::Relaxed)),
-            inbox: self.inbox.load(Ordering::Relaxed),
+            state,
+            generation,
+            since,
+            inbox: self.inbox.load(Ordering::Relaxed).into(),
+            outbox: self.outbox.load(Ordering::Relaxed).into(),
+            inbox_max: self.inbox_max.load(Ordering::Relaxed),
         }
     }
 }
@@ -113,12 +218,47 @@ impl Board {
             inner.cells.resize_with(shard + 1, Vec::new);
         }
         debug_assert_eq!(inner.cells[shard].len(), id.slot() as usize);
-        inner.cells[shard].push(Arc::new(Cell {
-            life: AtomicU64::new(u64::from(State::Stopped.number())),
-            since: AtomicU64::new(0),
-            inbox: AtomicU64::new(0),
-        }));
+        inner.cells[shard].push(Arc::new(Cell::new()));
         true
+    }
+
+    /// The hook that a shard is in; none if it is in none. Takes part in nothing: a shard that
+    /// is stuck cannot hold it up.
+    pub fn busy(&self, shard: u8) -> Option<Busy> {
+        let inner = self.read();
+        let (slot, generation, since) = inner.pulses.get(usize::from(shard))?.get()?;
+        let cell = inner.cells.get(usize::from(shard))?.get(slot as usize)?;
+        let lease = Moment(cell.lease.load(Ordering::Relaxed));
+        Some(Busy { id: ComponentId::new(shard, slot), generation, since, lease })
+    }
+
+    /// A new pulse for a new carrier of that shard.
+    pub(crate) fn pulse(&self, shard: u8) -> Arc<Pulse> {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let shard = usize::from(shard);
+        if inner.pulses.len() <= shard {
+            inner.pulses.resize_with(shard + 1, Arc::default);
+        }
+        inner.pulses[shard] = Arc::default();
+        Arc::clone(&inner.pulses[shard])
+    }
+
+    /// Whether any inbox of the host is full.
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.pressed.load(Ordering::Relaxed) != 0
+    }
+
+    /// Takes down whether that inbox is full.
+    pub(crate) fn set_full(&self, cell: &Cell, full: bool) {
+        // Whoever turns the flag counts: two carriers of one shard do not count twice.
+        if cell.full.swap(full, Ordering::Relaxed) == full {
+            return;
+        }
+        if full {
+            self.pressed.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.pressed.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn cell(&self, id: ComponentId) -> Option<Arc<Cell>> {
@@ -148,11 +288,32 @@ mod tests {
         let cell = board.cell(id).unwrap();
         for state in State::ALL {
             cell.set(state, Generation(1 << 40), Moment(7));
-            cell.set_inbox(3);
-            let view =
-                CellView { state, generation: Generation(1 << 40), since: Moment(7), inbox: 3 };
+            cell.place(5);
+            cell.set_depth(3, 1);
+            let (generation, since) = (Generation(1 << 40), Moment(7));
+            let view = CellView { state, generation, since, inbox: 3, outbox: 1, inbox_max: 5 };
             assert_eq!(board.view(id), Some(view));
+            assert!(!view.is_full() && view.room() == 1);
         }
         assert_eq!(board.view(ComponentId::new(0, 0)), None);
+    }
+
+    #[test]
+    fn a_pulse_says_who_is_busy_and_since_when() {
+        let board = Board::default();
+        let id = ComponentId::new(2, 0);
+        board.add("SMS_EXAMPLE", id);
+        assert_eq!(board.busy(2), None);
+        let pulse = board.pulse(2);
+        pulse.turn(Moment(5));
+        pulse.enter(0, Generation(9));
+        board.cell(id).unwrap().lease.store(8, Ordering::Relaxed);
+        let (generation, since, lease) = (Generation(9), Moment(5), Moment(8));
+        assert_eq!(board.busy(2), Some(Busy { id, generation, since, lease }));
+        let next = board.pulse(2);
+        assert_eq!(board.busy(2), None, "the new carrier is not busy");
+        pulse.leave();
+        next.enter(0, Generation(10));
+        assert!(board.busy(2).is_some());
     }
 }

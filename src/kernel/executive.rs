@@ -4,34 +4,43 @@
 //! in; orders, transitions and resolved operations come out as [`Step`]s, in one total order.
 //! So a query or a stop is answered at once whatever a component is doing.
 //!
-//! Actual state, desired state and holds are three things (lifecycle.md 2.1). Groups,
-//! dependencies, expiring holds and watchdogs take their place here.
+//! Actual state, desired state and holds are three things (lifecycle.md 2.1). What one change
+//! means for others (dependents, a group, the executive as a whole) is worked off after it, by
+//! [`Executive::settle`], so that no change is made in the middle of another.
 
 mod command;
+mod dependencies;
+mod group;
+mod holds;
 mod lives;
 mod record;
 mod service;
 mod settings;
+mod status;
+mod watch;
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use contract::component::{Descriptor, Registry};
-use contract::control::{Accepted, ComponentStatus, Outcome, Refusal};
+use contract::control::{Accepted, Outcome, Refusal};
 use contract::id::{ComponentId, Generation, OpId};
-use contract::lifecycle::{Code, Desired, Exit, Startup, State, Substate};
+use contract::lifecycle::{
+    Budget, Code, Desired, Exit, Group, HoldKind, Isolation, Startup, State, Strategy, Substate,
+};
+use contract::store::KeptComponent;
 use contract::time::Moment;
 use contract::{Registration, Settings};
 
 use crate::board::Board;
 use crate::lifecycle::{Event, next};
-use crate::order::Order;
-use crate::shard::Clock;
+use crate::order::{Ending, Order};
 use crate::supervision::Crashes;
-use record::{Operation, Record};
-use service::{Plan, Service};
+use group::GroupRecord;
+use record::{Ahead, Operation, Record};
+use service::Service;
 
 /// How long a pending state may last without progress (lifecycle.md 2.5).
 const PENDING_MAX: Duration = Duration::from_secs(30);
@@ -40,23 +49,69 @@ const KILL_GRACE: Duration = Duration::from_secs(2);
 /// The hint shown when a pending state begins (lifecycle.md 1).
 const FIRST_HINT: Duration = Duration::from_secs(2);
 
+/// What is the same in every run of an executive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExecutiveOptions {
+    /// Shards that components share, 1 to 255. Each dedicated component brings one more.
+    pub shards: u8,
+    /// How often the executive as a whole may be restarted because of a component.
+    pub budget: Budget,
+    /// Restarts are spread by jitter drawn from this; not at all if there is none.
+    pub jitter_seed: Option<u64>,
+    /// The executive before this one did not end as it should.
+    pub after_unclean_end: bool,
+}
+
+impl ExecutiveOptions {
+    /// The defaults of lifecycle.md 2.5 with so many shards, and exact delays.
+    pub fn new(shards: u8) -> Self {
+        ExecutiveOptions {
+            shards,
+            budget: Budget::default(),
+            jitter_seed: None,
+            after_unclean_end: false,
+        }
+    }
+}
+
 /// The executive of one host.
 #[derive(Debug)]
 pub struct Executive {
-    shards: u8,
+    options: ExecutiveOptions,
     board: Arc<Board>,
     records: Vec<Record>,
+    /// By shard, by slot: which record.
+    layout: Vec<Vec<u32>>,
+    groups: Vec<GroupRecord>,
     stored: Arc<Settings>,
     service: Service,
+    /// Restarts of the executive as a whole that components have caused.
+    restarts: Crashes,
     /// Components that are starting, and components that are not Stopped.
     starting: usize,
     alive: usize,
     operations: u64,
     transitions: u64,
-    /// Backoffs and deadlines: due time and record. One that no longer matches its record is
-    /// void.
-    due: BinaryHeap<Reverse<(Moment, usize)>>,
+    /// The state of the generator that jitter is drawn from.
+    jitter: u64,
+    /// What falls due when. An entry that no longer matches what it is about is void.
+    due: BinaryHeap<Reverse<(Moment, Due)>>,
+    /// Records whose state has changed, and what that means for others has not been seen to.
+    changed: VecDeque<usize>,
     steps: Vec<Step>,
+}
+
+/// What an entry of the heap of due times is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// A backoff, or a pending state's deadline.
+    Record(usize),
+    /// The delay of a group's restart.
+    Group(usize),
+    /// The lease of a component's maintenance.
+    Maintenance(usize),
+    /// The lease of a backup.
+    Backup,
 }
 
 /// What the executive has to say to its driver, in order.
@@ -64,6 +119,9 @@ pub struct Executive {
 pub enum Step {
     /// Hand this to that shard.
     Order(u8, Order),
+    /// The thread of that shard is lost: retire its lane's end and carry the shard on a fresh
+    /// one. Orders that set it up follow.
+    Replace(u8),
     /// A component changed its state, or the reason for being Stopped.
     Transition(Transition),
     /// SMS_EXECUTIVE as a whole changed its state.
@@ -72,6 +130,75 @@ pub enum Step {
     Resolved(Outcome),
     /// All is down for the backup: copy the site, then call [`Executive::backup_done`].
     Snapshot,
+    /// This must outlive the process.
+    Keep(ComponentId, KeptComponent),
+    /// Whether the executive runs must outlive the process.
+    Running(bool),
+    /// A hold was taken, on one component or on all, until that moment.
+    Hold(HoldKind, Option<ComponentId>, Moment),
+    /// A hold has ended.
+    Released {
+        /// Which.
+        kind: HoldKind,
+        /// Whose.
+        id: Option<ComponentId>,
+        /// Whether its lease ran out.
+        expired: bool,
+    },
+    /// A life went wrong.
+    Crash(Crash),
+    /// Something that a person would want to know.
+    Notice(Notice),
+}
+
+/// How a life went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crash {
+    /// When.
+    pub at: Moment,
+    /// Whose.
+    pub id: ComponentId,
+    /// Which life.
+    pub generation: Generation,
+    /// How it ended.
+    pub ending: Ending,
+    /// Whether it counts against a restart budget.
+    pub charged: bool,
+}
+
+/// Something that a person would want to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A start of the executive starts it, although an operator had stopped it.
+    StartedAgain(ComponentId),
+    /// Its code has not come back for so long.
+    Hung(ComponentId, Duration),
+    /// Its code has come back after all, after so long.
+    Recovered(ComponentId, Duration),
+    /// A life was given up, and its code has not come back.
+    Zombie(ComponentId, Generation),
+    /// That code has come back.
+    ZombieEnded(ComponentId, Generation),
+    /// The thread of that shard was lost to the code of that component.
+    CarrierLost(u8, ComponentId),
+    /// A group is restarted after this delay.
+    GroupRestarts(Arc<str>, Strategy, Duration),
+    /// A group has been restarted too often.
+    GroupFailed(Arc<str>, Budget),
+    /// The executive is restarted because of that component.
+    ExecutiveRestarts(ComponentId),
+    /// The executive has been restarted too often and stops for good.
+    ExecutiveGivesUp(ComponentId),
+    /// The executive before this one did not end as it should.
+    AfterUncleanEnd,
+    /// It was removed.
+    Removed(ComponentId),
+    /// Its startup type was the first, and is the second now.
+    StartupChanged(ComponentId, Startup, Startup),
+    /// What it depends on, named here, is not to be had.
+    Deprived(ComponentId, String),
+    /// It is still in that state although its time is up.
+    ControlTimedOut(ComponentId, State),
 }
 
 /// A change of a component's state.
@@ -98,43 +225,43 @@ pub struct Transition {
 }
 
 impl Executive {
-    /// The executive of a host with `shards` shards (1 to 255), its settings and its board.
-    /// It is Stopped until [`ServiceCommand::Start`](contract::control::ServiceCommand::Start).
-    pub fn new(shards: u8, stored: Settings, board: Arc<Board>) -> Self {
-        assert!(shards > 0, "a host has at least one shard");
+    /// The executive of a host, its settings and its board. It is Stopped until
+    /// [`ServiceCommand::Start`](contract::control::ServiceCommand::Start).
+    pub fn new(options: ExecutiveOptions, stored: Settings, board: Arc<Board>) -> Self {
+        assert!(options.shards > 0, "a host has at least one shard");
         Executive {
-            shards,
             board,
             records: Vec::new(),
+            layout: vec![Vec::new(); usize::from(options.shards)],
+            groups: Vec::new(),
             stored: Arc::new(stored),
-            service: Service {
-                state: State::Stopped,
-                plan: Plan::StayStopped,
-                operation: None,
-                problem: None,
-            },
+            service: Service::new(options.after_unclean_end),
+            restarts: Crashes::default(),
             starting: 0,
             alive: 0,
             operations: 0,
             transitions: 0,
+            jitter: options.jitter_seed.unwrap_or_default(),
             due: BinaryHeap::new(),
+            changed: VecDeque::new(),
             steps: Vec::new(),
+            options,
         }
     }
 
-    /// Takes in a component, with what its earlier lives kept.
+    /// Takes in a component, with what its earlier lives kept and what the executive kept of
+    /// it. Once all are in, [`Executive::link`] ties them together.
     ///
     /// # Errors
-    /// 1073 if the name is taken.
+    /// 1073 if the name is taken; 1054 if there is no shard left for a dedicated one.
     pub fn register(
         &mut self,
         now: Moment,
         registration: Registration,
         registry: Registry,
+        kept: Option<KeptComponent>,
     ) -> Result<ComponentId, Refusal> {
-        let index = self.records.len();
-        let shard = (index % usize::from(self.shards)) as u8;
-        let id = ComponentId::new(shard, (index / usize::from(self.shards)) as u32);
+        let id = self.place_for(&registration)?;
         if !self.board.add(&registration.name, id) {
             return Err(Refusal::new(
                 Code::EXISTS,
@@ -143,42 +270,105 @@ impl Executive {
                 "give one of the two another name",
             ));
         }
-        let startup = registration.descriptor.startup;
+        let given_startup = kept.and_then(|kept| kept.startup);
+        let startup = given_startup.unwrap_or(registration.descriptor.startup);
+        let before = kept.filter(|kept| kept.generation.0 > 0);
+        let was_up = before.is_some_and(|kept| kept.desired != Desired::Down);
+        let substate = match (startup, before) {
+            (Startup::Disabled, _) => Substate::Disabled,
+            (_, None) => Substate::NeverStarted,
+            (_, Some(_)) if was_up => Substate::Held,
+            (_, Some(_)) => Substate::Operator,
+        };
+        let order = Order::Place { id, registration: registration.clone() };
         self.records.push(Record {
             id,
-            name: Arc::clone(&registration.name),
-            descriptor: Arc::clone(&registration.descriptor),
+            registration,
             cell: self.board.cell(id).expect("just added"),
             registry: Arc::new(registry),
             state: State::Stopped,
-            substate: match startup {
-                Startup::Disabled => Substate::Disabled,
-                Startup::Automatic | Startup::Manual => Substate::NeverStarted,
-            },
-            desired: Desired::Down,
+            substate,
+            desired: before.map_or(Desired::Down, |kept| kept.desired),
+            persist: kept.is_some_and(|kept| kept.persist),
             startup,
-            generation: Generation(0),
+            given_startup,
+            generation: before.map_or(Generation(0), |kept| kept.generation),
             since: now,
             running_since: None,
             crashes: Crashes::default(),
             crash_count: 0,
-            last_exit: None,
+            // Whoever was up when its process ended went down with it.
+            last_exit: (was_up && self.options.after_unclean_end).then_some(Exit::Lost),
+            drop_panicked: None,
             checkpoint: 0,
             hint: Duration::ZERO,
             deadline: None,
-            killing: false,
-            starts_again: false,
             operation: None,
+            ahead: Ahead::default(),
             started_with: Arc::clone(&self.stored),
             told: Arc::clone(&self.stored),
+            maintenance: None,
+            removed: false,
+            hung: None,
+            zombies: Vec::new(),
+            depends_on: Vec::new(),
+            dependents: Vec::new(),
+            group: None,
         });
-        self.steps.push(Step::Order(shard, Order::Place { id, registration }));
+        self.steps.push(Step::Order(id.shard(), order));
         Ok(id)
+    }
+
+    /// The next free slot: of the shared shards in turn, or of a shard of its own.
+    fn place_for(&mut self, registration: &Registration) -> Result<ComponentId, Refusal> {
+        let shard = match registration.descriptor.isolation {
+            Isolation::Shared => {
+                let shared = 0..usize::from(self.options.shards);
+                shared.min_by_key(|shard| self.layout[*shard].len()).expect("there is one")
+            }
+            Isolation::Dedicated if self.layout.len() < usize::from(u8::MAX) => {
+                self.layout.push(Vec::new());
+                self.layout.len() - 1
+            }
+            Isolation::Dedicated => {
+                return Err(Refusal::new(
+                    Code::NO_THREAD,
+                    &*registration.name,
+                    "255 threads are in use, and it wants one of its own",
+                    "let it share one",
+                ));
+            }
+        };
+        let slot = self.layout[shard].len() as u32;
+        self.layout[shard].push(self.records.len() as u32);
+        Ok(ComponentId::new(shard as u8, slot))
+    }
+
+    /// Ties the registered components together: what depends on what, and in which groups they
+    /// are.
+    ///
+    /// # Errors
+    /// 1075 if one depends on a component that there is not; 1059 if they depend on each other
+    /// in a circle; 1060 or 1073 for a group whose members there are not, or that are in another.
+    pub fn link(&mut self, groups: &[Group]) -> Result<(), Refusal> {
+        self.link_dependencies()?;
+        self.link_groups(groups)
+    }
+
+    /// How many shards carry the components, dedicated ones included.
+    pub fn shards(&self) -> u8 {
+        self.layout.len() as u8
     }
 
     /// The newest operation; none before the first.
     pub fn last_operation(&self) -> Option<OpId> {
         (self.operations > 0).then_some(OpId(self.operations))
+    }
+
+    /// Numbers operations from the one after `last`: those before it were an earlier
+    /// executive's, and whoever remembers one of them must not take it for another.
+    pub fn number_operations_after(&mut self, last: OpId) {
+        self.operations = self.operations.max(last.0);
     }
 
     /// Takes what has come about since the last call, in order.
@@ -188,37 +378,103 @@ impl Executive {
 
     /// When [`Executive::fire_due`] is next needed.
     pub fn next_due(&mut self) -> Option<Moment> {
-        while let Some(Reverse((at, index))) = self.due.peek() {
-            if self.records[*index].awaits(*at) {
-                return Some(*at);
+        while let Some(Reverse((at, due))) = self.due.peek().copied() {
+            if self.is_due_at(due, at) {
+                return Some(at);
             }
             self.due.pop();
         }
         None
     }
 
-    /// Starts what was waiting to restart and ends what took too long.
+    /// Whether a due time that was set at `at` still counts.
+    fn is_due_at(&self, due: Due, at: Moment) -> bool {
+        match due {
+            Due::Record(index) => {
+                let record = &self.records[index];
+                match (record.state, record.substate) {
+                    // A group restarts its members itself.
+                    (State::Stopped, Substate::Backoff { until }) => {
+                        until == at && !self.is_in_run(index)
+                    }
+                    (State::Stopped, _) => false,
+                    _ => record.deadline == Some(at),
+                }
+            }
+            Due::Group(group) => self.groups[group].is_due_at(at),
+            Due::Maintenance(index) => self.records[index].maintenance == Some(at),
+            Due::Backup => self.service.backup_until == Some(at),
+        }
+    }
+
+    /// Does what has fallen due: starts what was waiting to restart, ends what took too long,
+    /// and holds whose lease has run out.
     pub fn fire_due(&mut self, now: Moment) {
         while let Some(due) = self.next_due() {
             if due > now {
                 break;
             }
-            let Some(Reverse((_, index))) = self.due.pop() else { break };
-            if self.records[index].state == State::Stopped {
-                self.begin_life(now, index);
-            } else {
-                self.give_up_waiting(now, index);
+            let Some(Reverse((_, due))) = self.due.pop() else { break };
+            match due {
+                Due::Record(index) if self.records[index].state == State::Stopped => {
+                    self.begin_by_itself(now, index);
+                }
+                Due::Record(index) => self.give_up_waiting(now, index),
+                Due::Group(group) => self.start_members(now, group),
+                Due::Maintenance(index) => drop(self.end_maintenance(now, index, true)),
+                Due::Backup => self.end_backup_lease(now),
+            }
+            self.settle(now);
+        }
+    }
+
+    fn set_due(&mut self, at: Moment, due: Due) {
+        self.due.push(Reverse((at, due)));
+    }
+
+    /// Sees to what the changes of state mean for others, until there are no more.
+    fn settle(&mut self, now: Moment) {
+        loop {
+            while let Some(index) = self.changed.pop_front() {
+                self.go_on_with_dependents(now, index);
+                self.go_on_with_dependencies(now, index);
+                if let Some(group) = self.records[index].group {
+                    self.go_on_with_group(now, group);
+                }
+            }
+            self.continue_plan(now);
+            if self.changed.is_empty() {
+                break;
             }
         }
     }
 
+    /// Begins a life: orders its start, or has it wait for what it depends on.
     fn begin_life(&mut self, now: Moment, index: usize) {
-        let stored = Arc::clone(&self.stored);
         let record = &mut self.records[index];
         record.generation.0 += 1;
+        let Ahead { queued, forced, .. } = record.ahead;
+        record.ahead = Ahead { queued, forced, ..Ahead::default() };
+        record.hung = None;
+        self.keep(index);
+        self.change(now, index, Event::StartOrdered, None);
+        if self.must_wait(index) {
+            let record = &mut self.records[index];
+            record.ahead.waiting = true;
+            record.deadline = None;
+            // What it waits for may be hopeless already.
+            self.changed.push_back(index);
+        } else {
+            self.order_start(now, index);
+        }
+    }
+
+    fn order_start(&mut self, now: Moment, index: usize) {
+        let stored = Arc::clone(&self.stored);
+        let record = &mut self.records[index];
+        (record.ahead.waiting, record.ahead.forced) = (false, false);
         record.started_with = Arc::clone(&stored);
         record.told = Arc::clone(&stored);
-        record.killing = false;
         let order = Order::Start {
             id: record.id,
             generation: record.generation,
@@ -226,12 +482,19 @@ impl Executive {
             registry: Arc::clone(&record.registry),
             then_pause: record.desired == Desired::Paused,
         };
-        self.change(now, index, Event::StartOrdered, None);
+        self.set_deadline(index, now + PENDING_MAX);
         self.order(index, order);
     }
 
+    /// Stops a life through its stop hook. One that waits to begin is stopped at once.
     fn order_stop(&mut self, now: Moment, index: usize) {
-        self.change(now, index, Event::StopOrdered, None);
+        self.records[index].ahead.leaving = false;
+        if !self.change(now, index, Event::StopOrdered, None) {
+            return;
+        }
+        if std::mem::take(&mut self.records[index].ahead.waiting) {
+            return self.stop_finished(now, index, Exit::Shutdown);
+        }
         let order = Order::Stop(self.records[index].id, self.records[index].generation);
         self.order(index, order);
     }
@@ -239,7 +502,11 @@ impl Executive {
     fn order_kill(&mut self, now: Moment, index: usize) {
         self.change(now, index, Event::StopOrdered, None);
         let record = &mut self.records[index];
-        record.killing = true;
+        record.ahead.leaving = false;
+        if std::mem::take(&mut record.ahead.waiting) {
+            return self.stop_finished(now, index, Exit::Killed);
+        }
+        record.ahead.killing = true;
         let order = Order::Kill(record.id, record.generation, Exit::Killed);
         self.set_deadline(index, now + KILL_GRACE);
         self.order(index, order);
@@ -278,13 +545,14 @@ impl Executive {
             number: self.transitions,
             at: now,
             id: record.id,
-            name: Arc::clone(&record.name),
+            name: Arc::clone(record.name()),
             generation: record.generation,
             from,
             to,
             substate: (to == State::Stopped).then_some(record.substate),
             exit,
         }));
+        self.changed.push_back(index);
         if to.is_settled() {
             record.deadline = None;
         } else {
@@ -294,7 +562,28 @@ impl Executive {
 
     fn set_deadline(&mut self, index: usize, at: Moment) {
         self.records[index].deadline = Some(at);
-        self.due.push(Reverse((at, index)));
+        self.set_due(at, Due::Record(index));
+    }
+
+    /// What is wanted of a component, apart from what it is.
+    fn want(&mut self, index: usize, desired: Desired) {
+        let record = &mut self.records[index];
+        let persist = record.persist && desired == Desired::Down;
+        if record.desired != desired || record.persist != persist {
+            record.desired = desired;
+            record.persist = persist;
+            self.keep(index);
+        }
+    }
+
+    /// Has what must outlive the process outlive it.
+    fn keep(&mut self, index: usize) {
+        let record = &self.records[index];
+        self.steps.push(Step::Keep(record.id, record.kept()));
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.steps.push(Step::Notice(notice));
     }
 
     /// A new operation; the one before it, if it is still open, is superseded: 1223.
@@ -315,16 +604,20 @@ impl Executive {
     }
 
     fn resolve_if(&mut self, index: usize, target: State, code: Code, text: &str) {
-        if self.records[index].operation.is_some_and(|operation| operation.target == target) {
+        if self.records[index].waits_for(target) {
             self.resolve(index, code, text);
         }
     }
 
     fn resolve(&mut self, index: usize, code: Code, text: &str) {
         if let Some(Operation { id, .. }) = self.records[index].operation.take() {
-            let outcome = Outcome { operation: id, code, text: text.to_owned() };
-            self.steps.push(Step::Resolved(outcome));
+            self.resolve_operation(id, code, text);
         }
+    }
+
+    fn resolve_operation(&mut self, operation: OpId, code: Code, text: &str) {
+        let text = text.to_owned();
+        self.steps.push(Step::Resolved(Outcome { operation, code, text }));
     }
 
     /// Every component's place, in the order in which they were registered.
@@ -334,57 +627,34 @@ impl Executive {
 
     /// The name of a component.
     pub fn name(&self, id: ComponentId) -> &Arc<str> {
-        &self.records[self.index(id)].name
+        self.records[self.index(id)].name()
     }
 
     /// What a component declares.
     pub fn descriptor(&self, id: ComponentId) -> &Descriptor {
-        &self.records[self.index(id)].descriptor
+        self.records[self.index(id)].descriptor()
     }
 
-    /// What a component's lives have kept for each other.
-    pub fn registry(&self, id: ComponentId) -> &Registry {
-        &self.records[self.index(id)].registry
+    /// A number that jitter is made of: splitmix64.
+    fn draw(&mut self) -> u64 {
+        self.jitter = self.jitter.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.jitter;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
     }
 
-    /// The status of a component, at `clock`.
-    pub fn status(&self, id: ComponentId, clock: Clock) -> ComponentStatus {
-        let record = &self.records[self.index(id)];
-        let ago = clock.now.since(record.since);
-        let micros = i64::try_from(ago.as_micros()).unwrap_or(i64::MAX);
-        let since_utc = contract::WallTime(clock.utc.0.saturating_sub(micros));
-        let keys = record.descriptor.start_only.iter();
-        let differing = keys.filter(|key| {
-            record.state != State::Stopped && record.started_with.text(key) != self.stored.text(key)
-        });
-        ComponentStatus {
-            name: record.name.to_string(),
-            about: record.descriptor.about.to_string(),
-            log: record.descriptor.log.file().to_owned(),
-            state: record.state,
-            substate: (record.state == State::Stopped).then_some(record.substate),
-            desired: record.desired,
-            startup: record.startup,
-            generation: record.generation,
-            since: record.since,
-            since_utc,
-            crashes: record.crash_count,
-            exit_code: match &record.last_exit {
-                _ if record.generation.0 == 0 => Code::NEVER_STARTED,
-                Some(exit) => exit.code(),
-                None => Code::OK,
-            },
-            last_exit: record.last_exit.clone(),
-            inbox: record.cell.view().inbox,
-            checkpoint: record.checkpoint,
-            wait_hint: record.hint,
-            restart_required: differing.map(|key| (*key).to_owned()).collect(),
+    /// A delay of `delay` with the jitter of this host.
+    fn jittered(&mut self, delay: Duration, percent: u8) -> Duration {
+        if self.options.jitter_seed.is_none() || delay.is_zero() {
+            return delay;
         }
+        let draw = self.draw();
+        crate::supervision::with_jitter(delay, percent, draw)
     }
 
-    /// Where a component's record lies: the inverse of how [`Executive::register`] deals them
-    /// out.
+    /// Where a component's record lies.
     fn index(&self, id: ComponentId) -> usize {
-        id.slot() as usize * usize::from(self.shards) + usize::from(id.shard())
+        self.layout[usize::from(id.shard())][id.slot() as usize] as usize
     }
 }

@@ -1,17 +1,23 @@
 //! The way into a shard. Two crossbeam channels: one for messages and answers, one for orders,
 //! so that a full inbox never delays a stop. A bell wakes the shard's driver, if it sleeps.
 
-use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Waker;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use contract::effect::Answer;
-use contract::id::{ComponentId, Generation, Ticket};
+use contract::id::{ComponentId, Generation, MessageId, Ticket};
 use contract::message::Message;
+use contract::time::Moment;
 
+use crate::bell::Bell;
 use crate::order::Order;
+use crate::unwind::discard;
+
+/// A shard takes the numbers of its components' messages in blocks of so many.
+pub(crate) const NUMBER_BLOCK: u32 = 1_024;
 
 /// What a lane carries to a component. 32 bytes.
 #[derive(Debug)]
@@ -22,8 +28,17 @@ pub enum Parcel {
         to: ComponentId,
         /// From whom.
         from: ComponentId,
+        /// Which of the messages sent from there; with `from` its identity.
+        number: u32,
         /// What.
         message: Message,
+    },
+    /// A message that has more to it: it expires, or has been delivered before.
+    Slip {
+        /// To whom.
+        to: ComponentId,
+        /// The rest, behind a pointer: such messages are few.
+        slip: Box<MessageSlip>,
     },
     /// The answer to a request.
     Answer {
@@ -39,6 +54,30 @@ pub enum Parcel {
         /// The rest.
         timer: Box<TimerSlip>,
     },
+    /// No mail: a shard with messages that wait for room in this inbox asks to be woken when
+    /// there is some. It comes behind everything that the shard has sent there, so there is
+    /// room for what has not been sent yet.
+    Ask {
+        /// Whose inbox.
+        to: ComponentId,
+        /// The shard that asks.
+        shard: u8,
+    },
+}
+
+/// A message that has more to it.
+#[derive(Debug)]
+pub struct MessageSlip {
+    /// Its identity.
+    pub id: MessageId,
+    /// What.
+    pub message: Message,
+    /// If its turn has not come by then, it is set aside.
+    pub expires: Option<Moment>,
+    /// Deliveries that have failed.
+    pub failed: u8,
+    /// It has been through the interposer.
+    pub passed: bool,
 }
 
 /// An answer, and the life that asked for it.
@@ -67,10 +106,42 @@ impl Parcel {
     /// To whom it goes.
     pub fn to(&self) -> ComponentId {
         match self {
-            Parcel::Message { to, .. } | Parcel::Answer { to, .. } | Parcel::Timer { to, .. } => {
-                *to
-            }
+            Parcel::Message { to, .. } | Parcel::Slip { to, .. } => *to,
+            Parcel::Answer { to, .. } | Parcel::Timer { to, .. } => *to,
+            Parcel::Ask { to, .. } => *to,
         }
+    }
+
+    /// Whether it is a message: what outlives the life that it is meant for.
+    pub(crate) fn is_message(&self) -> bool {
+        matches!(self, Parcel::Message { .. } | Parcel::Slip { .. })
+    }
+
+    /// Which message it is, if it is one.
+    pub fn message_id(&self) -> Option<MessageId> {
+        match self {
+            Parcel::Message { from, number, .. } => {
+                Some(MessageId { from: *from, number: *number })
+            }
+            Parcel::Slip { slip, .. } => Some(slip.id),
+            Parcel::Answer { .. } | Parcel::Timer { .. } | Parcel::Ask { .. } => None,
+        }
+    }
+
+    /// A message from outside the host, which is set aside if its turn has not come by
+    /// `expires`.
+    pub fn outside(
+        to: ComponentId,
+        id: MessageId,
+        message: Message,
+        expires: Option<Moment>,
+    ) -> Parcel {
+        let MessageId { from, number } = id;
+        if expires.is_none() {
+            return Parcel::Message { to, from, number, message };
+        }
+        let slip = MessageSlip { id, message, expires, failed: 0, passed: false };
+        Parcel::Slip { to, slip: Box::new(slip) }
     }
 
     /// An answer on its way to the life that asked.
@@ -89,7 +160,7 @@ impl Parcel {
 pub struct Lane {
     parcels: Sender<Parcel>,
     orders: Sender<Order>,
-    bell: Arc<Bell>,
+    shared: Arc<Shared>,
 }
 
 /// The shard's end.
@@ -97,43 +168,127 @@ pub struct Lane {
 pub struct LaneEnd {
     pub(crate) parcels: Receiver<Parcel>,
     pub(crate) orders: Receiver<Order>,
-    bell: Arc<Bell>,
+    shared: Arc<Shared>,
+    /// Which end this is; the present one bears the lane's epoch.
+    epoch: u32,
 }
 
-#[derive(Debug, Default)]
-struct Bell {
-    /// The driver sleeps, or is about to; whoever clears this wakes it.
-    parked: AtomicBool,
-    waker: Mutex<Option<Waker>>,
+/// What all ends of a lane share.
+#[derive(Debug)]
+struct Shared {
+    bell: Bell,
+    /// +1 whenever the receiving end is replaced.
+    epoch: AtomicU32,
+    /// The shard is gone with its host: nobody takes anything out any more.
+    closed: AtomicBool,
+    /// The number of the last message from outside.
+    outside: AtomicU32,
+    /// The number after the last one that a carrier of the shard has taken.
+    inside: AtomicU32,
+    /// For a new end, and for what lies in the lane when all ends are gone.
+    parcels: Receiver<Parcel>,
+    orders: Receiver<Order>,
 }
 
 /// A new lane: the end to send by, and the end to receive by.
 pub fn lane() -> (Lane, LaneEnd) {
     let (parcel_sender, parcels) = unbounded();
     let (order_sender, orders) = unbounded();
-    let bell = Arc::new(Bell::default());
-    let lane = Lane { parcels: parcel_sender, orders: order_sender, bell: Arc::clone(&bell) };
-    (lane, LaneEnd { parcels, orders, bell })
+    let shared = Arc::new(Shared {
+        bell: Bell::default(),
+        epoch: AtomicU32::new(0),
+        closed: AtomicBool::new(false),
+        outside: AtomicU32::new(0),
+        inside: AtomicU32::new(1),
+        parcels,
+        orders,
+    });
+    let end = shared.end(0);
+    (Lane { parcels: parcel_sender, orders: order_sender, shared }, end)
 }
 
 impl Lane {
     /// Puts a parcel in. When the shard is gone with its host, the parcel is dropped.
     pub fn send(&self, parcel: Parcel) {
+        if self.shared.closed.load(Ordering::Relaxed) {
+            return discard(parcel);
+        }
         if self.parcels.send(parcel).is_ok() {
-            self.bell.ring();
+            self.shared.bell.ring();
         }
     }
 
     /// Sends a message from outside the host.
     pub fn tell(&self, to: ComponentId, message: impl Into<Message>) {
-        self.send(Parcel::Message { to, from: ComponentId::OUTSIDE, message: message.into() });
+        let (from, number) = (ComponentId::OUTSIDE, self.next_number());
+        self.send(Parcel::Message { to, from, number, message: message.into() });
+    }
+
+    /// The number of the next message from outside the host.
+    pub fn next_number(&self) -> u32 {
+        self.shared.outside.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
+    }
+
+    /// Numbers begin after this one: a store still has messages that bear those up to it. To
+    /// be called before the shard's first turn, and before any message from outside.
+    pub fn begin_numbers_after(&self, number: u32) {
+        self.shared.outside.store(number, Ordering::Relaxed);
+        self.shared.inside.store(number.wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// Whether nothing waits in the lane.
+    pub fn is_empty(&self) -> bool {
+        self.shared.orders.is_empty() && self.shared.parcels.is_empty()
     }
 
     /// Puts an order in. When the shard is gone with its host, the order is dropped.
     pub fn order(&self, order: Order) {
-        if self.orders.send(order).is_ok() {
-            self.bell.ring();
+        if self.shared.closed.load(Ordering::Relaxed) {
+            return discard(order);
         }
+        if self.orders.send(order).is_ok() {
+            self.shared.bell.ring();
+        }
+    }
+
+    /// Gives the lane a new receiving end; the present one is retired. Its carrier is lost: it
+    /// does nothing more with what is in the lane, even if its code comes back.
+    ///
+    /// Parcels stay in the lane. Orders that wait are dropped: the executive gives them anew,
+    /// before the new carrier's first turn, for what comes for a slot that is not there is lost.
+    pub fn replace_end(&self) -> LaneEnd {
+        let mut epoch = 0;
+        self.shared.bell.pass_on(|| {
+            epoch = self.shared.epoch.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
+        });
+        let end = self.shared.end(epoch);
+        while let Ok(order) = end.orders.try_recv() {
+            discard(order);
+        }
+        end
+    }
+}
+
+impl Shared {
+    fn end(self: &Arc<Self>, epoch: u32) -> LaneEnd {
+        let (parcels, orders) = (self.parcels.clone(), self.orders.clone());
+        LaneEnd { parcels, orders, shared: Arc::clone(self), epoch }
+    }
+
+    fn clear(&self) {
+        while let Ok(parcel) = self.parcels.try_recv() {
+            discard(parcel);
+        }
+        while let Ok(order) = self.orders.try_recv() {
+            discard(order);
+        }
+    }
+}
+
+/// Payloads are component code, and nobody else catches what their drop panics with.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
@@ -143,46 +298,50 @@ impl LaneEnd {
         self.orders.is_empty() && self.parcels.is_empty()
     }
 
+    /// Drops what waits in the lane but orders: a store has it, and it is delivered from there.
+    pub fn discard_parcels(&self) {
+        while let Ok(parcel) = self.parcels.try_recv() {
+            discard(parcel);
+        }
+    }
+
+    /// Whether another end has taken this one's place: whoever holds this one is to stop.
+    pub fn is_retired(&self) -> bool {
+        self.shared.epoch.load(Ordering::Acquire) != self.epoch
+    }
+
     /// Has `waker` woken at the next mail. Answers false if mail came in the meantime; then
-    /// the caller must not sleep.
+    /// the caller must not sleep. A retired end answers true and leaves no waker: its carrier
+    /// is going to stop.
     ///
     /// Every poll that is going to sleep must come here, also when it believes that its waker
     /// is still known: a wake-up uses it up, and a lost one is never made good.
     pub fn park(&self, waker: &Waker) -> bool {
-        *self.bell.lock() = Some(waker.clone());
-        self.bell.parked.store(true, Ordering::Relaxed);
-        // Pairs with the fence in `ring`: either the sender sees `parked`, or we see its mail.
-        fence(Ordering::SeqCst);
-        if self.is_empty() {
-            return true;
-        }
-        self.bell.parked.store(false, Ordering::Relaxed);
-        false
-    }
-}
-
-impl Bell {
-    fn ring(&self) {
-        fence(Ordering::SeqCst);
-        if !self.parked.load(Ordering::Relaxed) || !self.parked.swap(false, Ordering::AcqRel) {
-            return;
-        }
-        let waker = self.lock().take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        self.shared.bell.park(waker, || self.is_retired(), || self.is_empty())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Waker>> {
-        // A panic between lock and unlock is impossible: nothing of ours runs there.
-        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether this end has taken another one's place.
+    pub(crate) fn is_replacement(&self) -> bool {
+        self.epoch != 0
+    }
+
+    /// The first of the next [`NUMBER_BLOCK`] numbers for messages of the shard's components.
+    /// One after the other over all carriers of the shard, so that a message of a new one is
+    /// not taken for one of the old.
+    pub(crate) fn take_numbers(&self) -> u32 {
+        self.shared.inside.fetch_add(NUMBER_BLOCK, Ordering::Relaxed)
+    }
+
+    /// The shard goes away with its host: what is in the lane, and what still comes, is dropped.
+    pub(crate) fn close(&self) {
+        self.shared.closed.store(true, Ordering::Relaxed);
+        self.shared.clear();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicU32;
     use std::task::Wake;
 
     #[derive(Default)]
@@ -211,6 +370,32 @@ mod tests {
         assert!(end.park(&waker));
         lane.order(Order::Stop(id, Generation(1)));
         assert_eq!(count.0.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn a_replaced_end_is_retired_and_the_new_one_has_the_parcels_and_the_bell() {
+        let (lane, old) = lane();
+        let count = Arc::new(Counter::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let id = ComponentId::new(0, 0);
+        assert!(old.park(&waker));
+        let new = lane.replace_end();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1, "it is woken to find that out");
+        assert!(old.is_retired() && !new.is_retired());
+
+        let theirs = Arc::new(Counter::default());
+        assert!(new.park(&Waker::from(Arc::clone(&theirs))));
+        assert!(old.park(&waker), "it may sleep, and leaves no waker");
+        lane.tell(id, Message::Word(1));
+        lane.order(Order::Stop(id, Generation(1)));
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert_eq!(theirs.0.load(Ordering::Relaxed), 1);
+        assert!(old.park(&waker), "mail is none of its business");
+
+        let newest = lane.replace_end();
+        assert!(new.is_retired());
+        assert_eq!(newest.parcels.len(), 1);
+        assert!(newest.orders.is_empty(), "the executive gives them anew");
     }
 
     #[test]

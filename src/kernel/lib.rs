@@ -10,19 +10,25 @@
 //! - [`shard`]: carries lives and dispatches messages to them, a batch at a time.
 //! - [`mod@lane`]: the way into a shard: messages, and orders that no message can delay.
 //! - [`board`]: status cells that anybody reads without waiting.
+//! - [`interpose`]: where a test gets in between.
 
+mod bell;
 pub mod board;
+mod cell;
 pub mod executive;
+pub mod interpose;
 pub mod lane;
 pub mod lifecycle;
 pub mod order;
 pub mod shard;
 pub mod supervision;
+mod sync;
 mod timers;
 mod unwind;
 
-pub use board::{Board, CellView};
-pub use executive::{Executive, Step, Transition};
-pub use lane::{Lane, LaneEnd, Parcel, lane};
-pub use order::{LifeChange, LifeEvent, Order, Output};
+pub use board::{Board, Busy, CellView};
+pub use executive::{Crash, Executive, ExecutiveOptions, Notice, Step, Transition};
+pub use interpose::{CallVerdict, Envelope, Hook, HookCall, Interposer, Verdict};
+pub use lane::{Lane, LaneEnd, MessageSlip, Parcel, lane};
+pub use order::{Ending, LifeChange, LifeEvent, Order, Output, PanicTrace};
 pub use shard::{Clock, Shard, Turn};

@@ -1,14 +1,19 @@
 //! What passes between the executive, the shards and whoever drives them.
 
+use std::backtrace::Backtrace;
 use std::sync::Arc;
 use std::time::Duration;
 
 use contract::component::Registry;
+use contract::control::DeadReason;
 use contract::effect::{LogText, Request};
-use contract::id::{ComponentId, Generation, Ticket};
+use contract::id::{ComponentId, Generation, MessageId, Ticket};
 use contract::lifecycle::Exit;
+use contract::message::Message;
 use contract::time::WallTime;
 use contract::{Registration, Settings, StatusMessage};
+
+use crate::lane::Parcel;
 
 /// What the executive has a shard do. Orders travel in a lane of their own, ahead of every
 /// message; one for a life that is over is ignored.
@@ -46,7 +51,9 @@ pub enum Order {
     Changed(ComponentId, Generation, Arc<Settings>),
     /// End a life at once, and tell that it ended so.
     Kill(ComponentId, Generation, Exit),
-    /// The clock was moved: look at the timers.
+    /// Its component was removed: what waits for it, and what still comes, is set aside.
+    Remove(ComponentId),
+    /// The clock was moved, or there is room in an inbox again: look at what waits.
     Wake,
 }
 
@@ -73,14 +80,52 @@ pub enum LifeChange {
     /// It runs again after a pause.
     Continued,
     /// It is over, and its value dropped.
-    Ended {
-        /// How.
-        exit: Exit,
-        /// How often the message it died of has now failed; 0 if it died of none.
-        failed_deliveries: u8,
-        /// What its drop panicked with, if it did.
-        drop_panic: Option<String>,
-    },
+    Ended(Ending),
+}
+
+/// How a life ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// How.
+    pub exit: Exit,
+    /// The hook that it ended in, such as "message"; empty if in none.
+    pub hook: &'static str,
+    /// The message that it died of, and how often that has failed now.
+    pub message: Option<(MessageId, u8)>,
+    /// What its drop panicked with, if it did.
+    pub drop_panic: Option<String>,
+    /// Where it panicked.
+    pub backtrace: PanicTrace,
+}
+
+impl Ending {
+    /// An end that no hook is to blame for.
+    pub fn plain(exit: Exit) -> Self {
+        let backtrace = PanicTrace::default();
+        Ending { exit, hook: "", message: None, drop_panic: None, backtrace }
+    }
+}
+
+/// Where a panic happened, frame by frame. Taken when it happens, told in words only when
+/// somebody asks, which is what takes time. Any two are equal: no test depends on addresses.
+#[derive(Debug, Clone, Default)]
+pub struct PanicTrace(pub Option<Arc<Backtrace>>);
+
+impl PartialEq for PanicTrace {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for PanicTrace {}
+
+impl std::fmt::Display for PanicTrace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Some(backtrace) => backtrace.fmt(f),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What a shard's turn leaves to its driver, in the order in which it came about.
@@ -126,15 +171,76 @@ pub enum Output {
         /// Its text.
         value: Box<str>,
     },
-    /// A message that failed as often as is allowed and was taken out of the inbox.
-    Quarantined {
-        /// Whose inbox.
-        id: ComponentId,
-        /// Who sent it.
-        from: ComponentId,
-        /// What kind of message it was. The message itself is component code and ends where
-        /// it was handled.
+    /// A component sent a message, and it was accepted; only with
+    /// [`Shard::set_keeping`](crate::Shard::set_keeping).
+    Accepted {
+        /// To whom.
+        to: ComponentId,
+        /// Its identity.
+        message_id: MessageId,
+        /// A copy.
+        message: Message,
+        /// It is of no use after that.
+        expires: Option<WallTime>,
+    },
+    /// A delivery failed; so many of that message have now. The message waits for the next one.
+    /// Only with keeping.
+    Failed {
+        /// To whom.
+        to: ComponentId,
+        /// Which message.
+        message_id: MessageId,
+        /// Failed deliveries.
+        failed: u8,
+    },
+    /// A message was handled, or set aside: nobody need keep it any longer. Only with keeping.
+    Settled {
+        /// To whom it was.
+        to: ComponentId,
+        /// Which message.
+        message_id: MessageId,
+    },
+    /// A message was taken out of an inbox, or never got there, and will not be delivered.
+    DeadLetter {
+        /// To whom it was.
+        to: ComponentId,
+        /// Which message.
+        message_id: MessageId,
+        /// What kind of message. The message itself is component code and ends where it was.
         name: &'static str,
+        /// Its Debug form, 200 characters at most.
+        text: String,
+        /// Why.
+        reason: DeadReason,
+    },
+    /// A sender's messages wait with the sender from here on: the receiver's inbox is full.
+    Pressed {
+        /// Who sends.
+        from: ComponentId,
+        /// Whose inbox is full.
+        to: ComponentId,
+    },
+    /// The code of a life that was given up has come back at last; it had no effect.
+    ZombieEnded {
+        /// Whose.
+        id: ComponentId,
+        /// Which life.
+        generation: Generation,
+    },
+    /// An interposer has a parcel delivered later.
+    Delayed {
+        /// What: to be put into the lane of its receiver's shard again.
+        parcel: Parcel,
+        /// How much later.
+        by: Duration,
+    },
+    /// An interposer has a message vanish: it was accepted, and will not come. It needs no
+    /// keeping any more.
+    Vanished {
+        /// To whom it was.
+        to: ComponentId,
+        /// Which message.
+        message_id: MessageId,
     },
     /// What was delivered to whom; only with [`Shard::set_trace`](crate::Shard::set_trace).
     Trace {
@@ -144,7 +250,7 @@ pub enum Output {
         generation: Generation,
         /// From whom.
         from: ComponentId,
-        /// "message NAME", "timer KEY" or "answer TICKET".
+        /// "message NAME ID", "timer KEY" or "answer TICKET"; a hook's name otherwise.
         what: String,
     },
 }

@@ -1,16 +1,24 @@
 //! When a component that crashed starts again: budget and backoff, as pure values
-//! (lifecycle.md 3.4 to 3.6).
-//!
-//! Strategies, groups, dependencies and escalation take their place here.
+//! (lifecycle.md 3.4 to 3.6). A component has one of these, and so has a group, and the executive.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use contract::Descriptor;
 use contract::lifecycle::{Backoff, Budget, Exit, Restart};
 use contract::time::Moment;
 
-/// A component's crashes as its supervisor remembers them.
+/// What a supervisor goes by.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// When what ended is started again.
+    pub restart: Restart,
+    /// How many crashes are too many.
+    pub budget: Budget,
+    /// How restarts are spaced out.
+    pub backoff: Backoff,
+}
+
+/// Crashes as a supervisor remembers them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Crashes {
     /// When, oldest first; only those that the budget still counts.
@@ -34,21 +42,25 @@ impl Crashes {
     /// A life that ran for `ran` ended with `exit` at `now`: what follows?
     ///
     /// `charged` is false for a crash that repeats an earlier one: a message that has failed
-    /// before costs once (lifecycle.md 3.4).
+    /// before costs once (lifecycle.md 3.4). The delay is without jitter.
     pub fn after(
         &mut self,
         now: Moment,
         exit: &Exit,
         ran: Duration,
         charged: bool,
-        descriptor: &Descriptor,
+        policy: &Policy,
     ) -> Verdict {
-        let Descriptor { restart, budget, backoff, .. } = descriptor;
+        let Policy { restart, budget, backoff } = policy;
         let restarts = match restart {
             Restart::Permanent => !matches!(exit, Exit::Ignore(_)),
             Restart::Transient => exit.is_abnormal(),
             Restart::Temporary => false,
         };
+        // Its carrier was lost to somebody else: it starts on another at once.
+        if *exit == Exit::Lost {
+            return if restarts { Verdict::RestartAfter(Duration::ZERO) } else { Verdict::Leave };
+        }
         if exit.is_abnormal() && charged && self.charge(now, budget) {
             return Verdict::GiveUp;
         }
@@ -64,7 +76,7 @@ impl Crashes {
 
     /// Counts a crash; answers whether that is one too many. The window is inclusive: a crash
     /// exactly one period ago still counts (OTP, lifecycle.md 3.4).
-    fn charge(&mut self, now: Moment, budget: &Budget) -> bool {
+    pub fn charge(&mut self, now: Moment, budget: &Budget) -> bool {
         self.window.push_back(now);
         while self.window.front().is_some_and(|at| now.since(*at) > budget.period) {
             self.window.pop_front();
@@ -76,6 +88,14 @@ impl Crashes {
     pub fn forgive(&mut self) {
         *self = Crashes::default();
     }
+}
+
+/// `delay`, lengthened or shortened by up to `percent`: `draw` is anything, evenly spread.
+pub fn with_jitter(delay: Duration, percent: u8, draw: u64) -> Duration {
+    let percent = f64::from(percent.min(100)) / 100.0;
+    // The upper 32 bits, as a number from -1 to 1.
+    let draw = f64::from((draw >> 32) as u32) / f64::from(u32::MAX) * 2.0 - 1.0;
+    delay.mul_f64(1.0 + percent * draw)
 }
 
 /// The delay before restart number `streak`, counted from 1.
@@ -100,9 +120,40 @@ mod tests {
         Exit::Panic { text: "boom".into(), location: "here".into() }
     }
 
+    fn policy(restart: Restart) -> Policy {
+        Policy { restart, budget: Budget::default(), backoff: Backoff::default() }
+    }
+
     fn crash_at(crashes: &mut Crashes, millis: u64, ran: Duration) -> Verdict {
-        let probe = Descriptor::new("a probe", "probe.log");
-        crashes.after(Moment(millis * MILLI), &panic(), ran, true, &probe)
+        let permanent = policy(Restart::Permanent);
+        crashes.after(Moment(millis * MILLI), &panic(), ran, true, &permanent)
+    }
+
+    #[test]
+    fn jitter_stays_within_its_percentage_and_is_spread_over_it() {
+        let delay = Duration::from_secs(10);
+        assert_eq!(with_jitter(delay, 10, 0), Duration::from_secs(9));
+        assert_eq!(with_jitter(delay, 10, u64::MAX), Duration::from_secs(11));
+        assert_eq!(with_jitter(delay, 0, u64::MAX), delay);
+        let middle = with_jitter(delay, 10, 1 << 63);
+        assert!(middle.abs_diff(delay) < Duration::from_millis(1), "{middle:?}");
+    }
+
+    #[test]
+    fn a_lost_carrier_costs_nothing() {
+        let mut crashes = Crashes::default();
+        for _ in 0..20 {
+            let verdict = crashes.after(
+                Moment::ZERO,
+                &Exit::Lost,
+                Duration::ZERO,
+                true,
+                &policy(Restart::Transient),
+            );
+            assert_eq!(verdict, Verdict::RestartAfter(Duration::ZERO));
+        }
+        let first = Verdict::RestartAfter(Duration::from_millis(500));
+        assert_eq!(crash_at(&mut crashes, 0, Duration::ZERO), first);
     }
 
     /// Case S01's first half: the delays double from half a second.
@@ -161,9 +212,9 @@ mod tests {
             (Restart::Temporary, false, false),
         ] {
             for (exit, restarts) in [(Exit::Normal, after_normal), (error.clone(), after_error)] {
-                let probe = Descriptor { restart, ..Descriptor::new("a probe", "probe.log") };
                 let mut crashes = Crashes::default();
-                let verdict = crashes.after(Moment::ZERO, &exit, Duration::ZERO, true, &probe);
+                let policy = policy(restart);
+                let verdict = crashes.after(Moment::ZERO, &exit, Duration::ZERO, true, &policy);
                 let restarted = matches!(verdict, Verdict::RestartAfter(_));
                 assert_eq!(restarted, restarts, "{restart:?} after {exit:?}");
             }

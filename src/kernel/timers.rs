@@ -6,6 +6,9 @@ use std::collections::BinaryHeap;
 use contract::id::Generation;
 use contract::time::Moment;
 
+/// A heap of this size or less is not worth tidying.
+const TIDY_FROM: usize = 64;
+
 /// A timer in the heap. `serial` is unique in a shard, so the order is total.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Timer {
@@ -15,12 +18,15 @@ pub(crate) struct Timer {
     pub(crate) generation: Generation,
 }
 
-/// The heap. A cancelled or replaced timer stays in it until it falls due; the life that set
-/// it knows which serials still count.
+/// The heap. A cancelled or replaced timer stays in it for a while; the life that set it knows
+/// which serials still count. When most of the heap is void, it is built anew.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     heap: BinaryHeap<Reverse<Timer>>,
     serial: u64,
+    /// So many were called off since the heap was last looked through. Those that have left it
+    /// since are counted in, which makes for a look too many now and then.
+    void: usize,
 }
 
 impl Timers {
@@ -29,6 +35,23 @@ impl Timers {
         self.serial += 1;
         self.heap.push(Reverse(Timer { at, serial: self.serial, slot, generation }));
         self.serial
+    }
+
+    /// So many timers were cancelled or replaced, or their life is over.
+    pub(crate) fn call_off(&mut self, timers: usize) {
+        self.void += timers;
+    }
+
+    /// Whether more than half of the heap may be void.
+    pub(crate) fn is_untidy(&self) -> bool {
+        self.heap.len() > TIDY_FROM && self.void > self.heap.len() / 2
+    }
+
+    /// Keeps the timers for which `counts` holds. It takes as many steps as timers were called
+    /// off since the last time, or twice that.
+    pub(crate) fn tidy(&mut self, counts: impl Fn(&Timer) -> bool) {
+        self.heap.retain(|Reverse(timer)| counts(timer));
+        self.void = 0;
     }
 
     /// Takes the first timer that is due at `now`.
@@ -48,5 +71,15 @@ impl Timers {
             self.heap.pop();
         }
         None
+    }
+
+    /// Timers in the heap, void ones included.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.heap.clear();
     }
 }

@@ -1,11 +1,14 @@
 //! Component code never brings the host down: every call of it goes through [`guarded`].
 
 use std::any::Any;
+use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use contract::lifecycle::Exit;
+
+use crate::order::PanicTrace;
 
 // A build that aborts on panic cannot keep the promise of this module, so it does not build.
 #[cfg(panic = "abort")]
@@ -16,6 +19,17 @@ thread_local! {
     static IN_COMPONENT: Cell<bool> = const { Cell::new(false) };
     /// Where the last such panic happened. The payload alone does not say.
     static LOCATION: RefCell<String> = const { RefCell::new(String::new()) };
+    /// By which calls. Captured, not put into words: that takes time, and few ask.
+    static BACKTRACE: RefCell<Option<Backtrace>> = const { RefCell::new(None) };
+}
+
+/// What became of component code that panicked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Caught {
+    /// [`Exit::Panic`].
+    pub(crate) exit: Exit,
+    /// Where.
+    pub(crate) backtrace: PanicTrace,
 }
 
 /// Sees to it that panics of component code are not printed. The panic hook is the process's,
@@ -31,26 +45,35 @@ pub(crate) fn keep_quiet() {
             }
             let location = info.location().map(ToString::to_string).unwrap_or_default();
             LOCATION.with_borrow_mut(|last| *last = location);
+            BACKTRACE.with_borrow_mut(|last| *last = Some(Backtrace::force_capture()));
         }));
     });
 }
 
 /// Runs component code. The caller does not look at what the code may have left half done, but
 /// drops it, in here too.
-pub(crate) fn guarded<R>(code: impl FnOnce() -> R) -> Result<R, Exit> {
+pub(crate) fn guarded<R>(code: impl FnOnce() -> R) -> Result<R, Box<Caught>> {
     let before = IN_COMPONENT.replace(true);
     let result = catch(code);
     IN_COMPONENT.set(before);
     result
 }
 
-fn catch<R>(code: impl FnOnce() -> R) -> Result<R, Exit> {
+/// Drops what holds component code: a payload's drop may panic.
+pub(crate) fn discard<T>(value: T) {
+    if std::mem::needs_drop::<T>() {
+        let _ = guarded(|| drop(value));
+    }
+}
+
+fn catch<R>(code: impl FnOnce() -> R) -> Result<R, Box<Caught>> {
     panic::catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
         let text = text_of(payload.as_ref());
         let location = LOCATION.with_borrow_mut(std::mem::take);
+        let backtrace = PanicTrace(BACKTRACE.with_borrow_mut(Option::take).map(Arc::new));
         // A payload's drop may panic as well.
         let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
-        Exit::Panic { text, location }
+        Box::new(Caught { exit: Exit::Panic { text, location }, backtrace })
     })
 }
 
@@ -71,9 +94,13 @@ mod tests {
     #[test]
     fn a_panic_is_told_with_text_and_place_whatever_its_payload() {
         keep_quiet();
-        let told = |result: Result<(), Exit>| match result {
-            Err(Exit::Panic { text, location }) => (text, location),
-            other => panic!("expected a panic, got {other:?}"),
+        let told = |result: Result<(), Box<Caught>>| {
+            let Caught { exit, backtrace } = *result.expect_err("it panics");
+            assert!(backtrace.to_string().contains("unwind"), "{backtrace}");
+            match exit {
+                Exit::Panic { text, location } => (text, location),
+                other => panic!("expected a panic, got {other:?}"),
+            }
         };
         let (text, location) = told(guarded(|| panic!("number {}", 7)));
         assert_eq!(text, "number 7");

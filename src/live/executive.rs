@@ -4,35 +4,44 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use actix::prelude::*;
-use contract::control::{Ask, Outcome, Refusal, Told};
+use contract::control::{Ask, ComponentStatus, Outcome, Refusal, Told, Until};
 use contract::id::OpId;
 use contract::lifecycle::Code;
-use contract::outside::Outside;
+use contract::store::Kept;
 use contract::time::Moment;
+use crossbeam_channel::Receiver;
 use host::{Doing, Host};
-use kernel::{Clock, Lane, Output};
+use kernel::{Clock, Output};
 
-use crate::activity::{Activity, UnderWay};
+use crate::activity::UnderWay;
 use crate::alarm::Alarm;
-use crate::clock::SiteClock;
 use crate::logs;
+use crate::site::Shared;
 
+/// How often the watchdog looks whether a shard is stuck. A heartbeat is a minute.
+const WATCH_EVERY: Duration = Duration::from_secs(5);
 /// How many outcomes are remembered for those who ask late.
 const OUTCOMES_MAX: usize = 10_000;
 
 /// The actor.
 pub(crate) struct ExecutiveActor {
     pub(crate) host: Host,
-    pub(crate) lanes: Arc<[Lane]>,
-    pub(crate) clock: SiteClock,
-    pub(crate) outside: Arc<dyn Outside>,
-    pub(crate) activity: Arc<Activity>,
+    pub(crate) shared: Shared,
+    /// What operators ask. A channel of its own: an actor has one mailbox, and there the news of
+    /// a million components would stand in front of a query.
+    pub(crate) asks: Receiver<Asked>,
+    /// What must outlive the process.
+    pub(crate) kept: Kept,
+    /// Whether some of it has not been written yet.
+    pub(crate) unkept: bool,
     /// Where this host's log records go. Each host has its own: there is no global log.
     pub(crate) log: tracing::Dispatch,
     pub(crate) outcomes: BTreeMap<OpId, Outcome>,
     pub(crate) waiting: HashMap<OpId, Vec<Sender<Outcome>>>,
+    pub(crate) watching: Vec<Watching>,
     pub(crate) alarm: Alarm,
     pub(crate) doings: Vec<Doing>,
 }
@@ -42,6 +51,10 @@ impl Actor for ExecutiveActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.do_doings(ctx);
+        ctx.run_interval(WATCH_EVERY, |actor, ctx| {
+            actor.host.watch(actor.shared.clock.read());
+            actor.do_doings(ctx);
+        });
     }
 }
 
@@ -61,6 +74,7 @@ impl Handler<News> for ExecutiveActor {
     type Result = ();
 
     fn handle(&mut self, news: News, ctx: &mut Self::Context) {
+        self.answer_asks(ctx);
         for output in news.outputs {
             let errand = self.host.hear(news.clock, output);
             debug_assert!(errand.is_none(), "shards run their own errands");
@@ -76,29 +90,38 @@ pub(crate) struct Asked {
     pub(crate) reply: Sender<Result<Told, Refusal>>,
 }
 
-impl Message for Asked {
+/// Somebody has asked: look.
+pub(crate) struct AskWaits;
+
+impl Message for AskWaits {
     type Result = ();
 }
 
-impl Handler<Asked> for ExecutiveActor {
+impl Handler<AskWaits> for ExecutiveActor {
     type Result = ();
 
-    fn handle(&mut self, asked: Asked, ctx: &mut Self::Context) {
-        let stores = matches!(asked.ask, Ask::Set { .. });
-        let mut told = self.host.ask(self.clock.read(), asked.ask);
-        self.do_doings(ctx);
-        // What was stored is kept before it is acknowledged.
-        if let (true, Ok(Told::Setting(view)), Some(problem)) =
-            (stores, &told, self.host.keep_problem())
-        {
-            told = Err(Refusal::new(
-                Code::SPECIFIC,
-                &view.key,
-                format!("it is stored, but not kept: {problem}"),
-                "mend that and store it again, or it is lost with the process",
-            ));
-        }
-        let _ = asked.reply.send(told);
+    fn handle(&mut self, _: AskWaits, ctx: &mut Self::Context) {
+        self.answer_asks(ctx);
+    }
+}
+
+/// An operator waits for a component.
+pub(crate) struct Watching {
+    pub(crate) component: String,
+    pub(crate) until: Until,
+    pub(crate) reply: Sender<Result<ComponentStatus, Refusal>>,
+}
+
+impl Message for Watching {
+    type Result = ();
+}
+
+impl Handler<Watching> for ExecutiveActor {
+    type Result = ();
+
+    fn handle(&mut self, watching: Watching, _: &mut Self::Context) {
+        self.watching.push(watching);
+        self.answer_watching();
     }
 }
 
@@ -161,7 +184,7 @@ impl Handler<Copied> for ExecutiveActor {
     type Result = ();
 
     fn handle(&mut self, copied: Copied, ctx: &mut Self::Context) {
-        self.host.backup_done(self.clock.read(), copied.result);
+        self.host.backup_done(self.shared.clock.read(), copied.result);
         self.do_doings(ctx);
         drop(copied.under_way);
     }
@@ -169,33 +192,87 @@ impl Handler<Copied> for ExecutiveActor {
 
 impl ExecutiveActor {
     fn fire_due(&mut self, ctx: &mut Context<Self>) {
-        self.host.fire_due(self.clock.read());
+        self.host.fire_due(self.shared.clock.read());
         self.do_doings(ctx);
     }
 
+    fn answer_asks(&mut self, ctx: &mut Context<Self>) {
+        while let Ok(Asked { ask, reply }) = self.asks.try_recv() {
+            let stores = matches!(ask, Ask::Set { .. });
+            let mut told = self.host.ask(self.shared.clock.read(), ask);
+            self.do_doings(ctx);
+            // What was stored is kept before it is acknowledged.
+            if let (true, Ok(Told::Setting(view)), Some(problem)) =
+                (stores, &told, self.host.keep_problem())
+            {
+                told = Err(Refusal::new(
+                    Code::SPECIFIC,
+                    &view.key,
+                    format!("it is stored, but not kept: {problem}"),
+                    "mend that and store it again, or it is lost with the process",
+                ));
+            }
+            let _ = reply.send(told);
+        }
+    }
+
+    /// Tells those who wait for a component, where it has come to that. Whoever does not wait
+    /// any more is forgotten when what he waited for comes about.
+    fn answer_watching(&mut self) {
+        let clock = self.shared.clock.read();
+        let host = &mut self.host;
+        self.watching.retain(|watching| {
+            let told = match host.ask(clock, Ask::Query(vec![watching.component.clone()])) {
+                Ok(Told::Components(rows)) => {
+                    let Some(row) = rows.into_iter().next() else { return false };
+                    if !watching.until.holds(&row) {
+                        return true;
+                    }
+                    Ok(row)
+                }
+                Ok(told) => unreachable!("a component was asked for, told {told:?}"),
+                Err(refusal) => Err(refusal),
+            };
+            let _ = watching.reply.send(told);
+            false
+        });
+    }
+
     fn do_doings(&mut self, ctx: &mut Context<Self>) {
-        let mut keep = false;
+        let mut changed = false;
         let mut doings = std::mem::take(&mut self.doings);
         self.host.take_doings(&mut doings);
         for doing in doings.drain(..) {
             match doing {
-                Doing::Order(shard, order) => self.lanes[usize::from(shard)].order(order),
+                Doing::Order(shard, order) => self.shared.lanes[usize::from(shard)].order(order),
                 Doing::Log(line) => {
                     tracing::dispatcher::with_default(&self.log, || logs::emit(&line));
                 }
                 Doing::Resolved(outcome) => self.resolve(outcome),
-                Doing::Keep => keep = true,
+                Doing::Deliver(parcel) => {
+                    self.shared.lanes[usize::from(parcel.to().shard())].send(parcel);
+                }
+                Doing::Keep(change) => {
+                    self.kept.apply(change);
+                    self.unkept = true;
+                }
+                Doing::Replace(shard) => self.shared.replace_shard(shard, &ctx.address()),
                 Doing::Snapshot => self.copy_site(ctx),
-                // The place for whoever watches; `wait` is all there is so far.
-                Doing::Changed(_) => {}
+                Doing::Changed(_) => changed = true,
+                // The status messages say it all.
+                Doing::Noticed(_) | Doing::Service(_) | Doing::Reported(_) => {}
             }
         }
         self.doings = doings;
-        if keep {
-            let result =
-                self.outside.keep(&self.host.kept()).map_err(|failure| failure.to_string());
-            self.host.kept_so(self.clock.read(), result);
+        if self.unkept {
+            let result = self.shared.outside.keep(&self.kept);
+            self.unkept = result.is_err();
+            let result = result.map_err(|failure| failure.to_string());
+            self.host.kept_so(self.shared.clock.read(), result);
             self.write_logs();
+        }
+        if changed && !self.watching.is_empty() {
+            self.answer_watching();
         }
         self.set_alarm(ctx);
     }
@@ -232,8 +309,8 @@ impl ExecutiveActor {
 
     /// Copies the site on a thread for blocking work: queries are answered meanwhile.
     fn copy_site(&mut self, ctx: &mut Context<Self>) {
-        let outside = Arc::clone(&self.outside);
-        let under_way = self.activity.begin();
+        let outside = Arc::clone(&self.shared.outside);
+        let under_way = self.shared.activity.begin();
         let me = ctx.address();
         actix::spawn(async move {
             let copy = tokio::task::spawn_blocking(move || outside.snapshot());
@@ -247,7 +324,7 @@ impl ExecutiveActor {
 
     fn set_alarm(&mut self, ctx: &mut Context<Self>) {
         let due = self.host.next_due();
-        self.alarm.set(due, &self.clock, ctx, |actor, ctx| {
+        self.alarm.set(due, &self.shared.clock, ctx, |actor, ctx| {
             actor.alarm.rung();
             actor.fire_due(ctx);
         });

@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as TaskContext, Poll};
 
 use actix::prelude::*;
@@ -25,17 +25,33 @@ use crate::executive::{ExecutiveActor, News};
 /// for microseconds.
 const BUDGET: usize = 1_024;
 
-/// What the rest of the host may see of a shard from other threads.
+/// What the rest of the host may see of a shard from other threads. The same over all the
+/// threads that carry the shard, one after the other.
 #[derive(Debug)]
 pub(crate) struct ShardWatch {
-    pub(crate) end: LaneEnd,
     /// When its next timer falls due, in nanoseconds; `u64::MAX` if none is set.
     next_due: AtomicU64,
+    /// The turn that it takes. In here, so that it can be given up with a thread that is lost.
+    turn: Mutex<Option<UnderWay>>,
+}
+
+impl Default for ShardWatch {
+    fn default() -> Self {
+        ShardWatch { next_due: AtomicU64::new(u64::MAX), turn: Mutex::new(None) }
+    }
 }
 
 impl ShardWatch {
-    pub(crate) fn new(end: LaneEnd) -> Self {
-        ShardWatch { end, next_due: AtomicU64::new(u64::MAX) }
+    /// Puts a turn that begins in, or takes one that ends out.
+    fn set_turn(&self, turn: Option<UnderWay>) -> Option<UnderWay> {
+        let mut present = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *present, turn)
+    }
+
+    /// The thread is lost: nothing that it does is waited for any more.
+    pub(crate) fn give_up(&self) {
+        drop(self.set_turn(None));
+        self.next_due.store(u64::MAX, Ordering::SeqCst);
     }
 
     pub(crate) fn next_due(&self) -> Option<Moment> {
@@ -50,6 +66,7 @@ impl ShardWatch {
 pub(crate) struct ShardActor {
     pub(crate) shard: Shard,
     pub(crate) lane: Lane,
+    pub(crate) end: LaneEnd,
     pub(crate) watch: Arc<ShardWatch>,
     pub(crate) clock: SiteClock,
     pub(crate) executive: Addr<ExecutiveActor>,
@@ -61,15 +78,13 @@ pub(crate) struct ShardActor {
     pub(crate) errands: HashMap<ComponentId, Vec<(Generation, AbortHandle)>>,
     pub(crate) alarm: Alarm,
     pub(crate) outputs: Vec<Output>,
-    /// The turn left more to do: the shard is not at rest until the next one.
-    pub(crate) going_on: Option<UnderWay>,
 }
 
 impl Actor for ShardActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.add_stream(Mail { end: self.watch.end.clone(), again: Rc::clone(&self.again) });
+        ctx.add_stream(Mail { end: self.end.clone(), again: Rc::clone(&self.again) });
     }
 }
 
@@ -102,7 +117,7 @@ impl StreamHandler<()> for ShardActor {
 
 impl ShardActor {
     fn turn(&mut self, ctx: &mut Context<Self>) {
-        let under_way = self.activity.begin();
+        self.watch.set_turn(Some(self.activity.begin()));
         let mut outputs = std::mem::take(&mut self.outputs);
         let clock = self.clock.read();
         let turn = self.shard.step(clock, BUDGET, &mut outputs);
@@ -124,8 +139,17 @@ impl ShardActor {
             let under_way = self.activity.begin();
             self.executive.do_send(News { clock, outputs: news, under_way });
         }
+        if self.shard.is_retired() {
+            // The shard has another thread now, and this one has just found its way back.
+            ctx.stop();
+            Arbiter::current().stop();
+            return;
+        }
         self.set_alarm(ctx);
-        self.going_on = turn.more.then_some(under_way);
+        // If there is more to do, the shard is not at rest until the next turn.
+        if !turn.more {
+            drop(self.watch.set_turn(None));
+        }
     }
 
     fn run_errand(

@@ -4,13 +4,18 @@ use std::time::Duration;
 
 use cloud::Cloud;
 use contract::Registration;
+use contract::Settings;
 use contract::control::Refusal;
-use contract::outside::Kept;
+use contract::lifecycle::{Budget, Group};
 use contract::settings::{Setting, SettingValue};
+use contract::store::Kept;
 use contract::time::WallTime;
 use site::SiteDefinition;
 
+use crate::ending::Leniency;
 use crate::run::Site;
+use crate::seed;
+use crate::store::MemoryStore;
 
 /// 2026-01-05 08:00 UTC, a Monday: when simulated sites begin.
 pub const EPOCH: WallTime = WallTime::from_unix_seconds(1_767_600_000);
@@ -22,11 +27,16 @@ pub struct SiteBuilder {
     pub(crate) definition: SiteDefinition,
     pub(crate) components: Vec<Registration>,
     pub(crate) seed: u64,
+    pub(crate) fixed_seed: Option<u64>,
+    pub(crate) leniency: Leniency,
     pub(crate) shards: u8,
     pub(crate) epoch: WallTime,
     pub(crate) backup_takes: Duration,
     pub(crate) cloud: Option<Cloud>,
-    pub(crate) kept: Kept,
+    pub(crate) settings: Settings,
+    pub(crate) store: MemoryStore,
+    pub(crate) jitter: bool,
+    pub(crate) executive_budget: Budget,
 }
 
 impl SiteBuilder {
@@ -35,12 +45,17 @@ impl SiteBuilder {
         SiteBuilder {
             definition,
             components: Vec::new(),
-            seed: 1,
+            seed: seed::DEFAULT,
+            fixed_seed: None,
+            leniency: Leniency::default(),
             shards: 2,
             epoch: EPOCH,
             backup_takes: Duration::from_secs(60),
             cloud: None,
-            kept: Kept::default(),
+            settings: Settings::default(),
+            store: MemoryStore::default(),
+            jitter: false,
+            executive_budget: Budget::default(),
         }
     }
 
@@ -56,9 +71,25 @@ impl SiteBuilder {
         self
     }
 
-    /// Draws the order of turns from this seed. 1 unless said otherwise.
+    /// Draws the order of turns from this seed: 1 unless said otherwise. The environment
+    /// variable [`SEED_VARIABLE`](crate::SEED_VARIABLE) takes precedence, so that a failure can
+    /// be replayed without a change of the test.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Draws the order of turns from this seed, whatever the environment says: for a test that
+    /// is about seeds.
+    pub fn fixed_seed(mut self, seed: u64) -> Self {
+        self.fixed_seed = Some(seed);
+        self
+    }
+
+    /// Components may crash and messages may be left over: the test does not fail for it at its
+    /// end. [`Site::allow_crashes`] and [`Site::allow_stranded`] say the same more closely.
+    pub fn lenient(mut self) -> Self {
+        self.leniency = Leniency::ALL;
         self
     }
 
@@ -89,24 +120,47 @@ impl SiteBuilder {
 
     /// With a setting stored from the beginning.
     pub fn setting<T: SettingValue>(mut self, setting: &Setting<T>, value: &T) -> Self {
-        self.kept.settings.set(setting, value);
+        self.settings.set(setting, value);
         self
     }
 
     /// With what an earlier site kept ([`Site::kept`]).
     /// Settings given to this builder take precedence.
-    pub fn kept(mut self, kept: Kept) -> Self {
-        let given = std::mem::replace(&mut self.kept, kept);
-        for (key, text) in given.settings.iter() {
-            self.kept.settings.set_text(key, text.to_owned());
-        }
+    pub fn kept(self, kept: Kept) -> Self {
+        self.store(MemoryStore::holding(kept))
+    }
+
+    /// With the store of an earlier site ([`Site::store`]), which goes on in it: generations,
+    /// what is wanted of components, holds, messages that were accepted and not handled.
+    pub fn store(mut self, store: MemoryStore) -> Self {
+        self.store = store;
+        self
+    }
+
+    /// With a group of components that are restarted together.
+    pub fn group(mut self, group: Group) -> Self {
+        self.definition.groups.push(group);
+        self
+    }
+
+    /// Restarts are spread by jitter, drawn from the seed. Exact delays unless this is said.
+    pub fn jitter(mut self) -> Self {
+        self.jitter = true;
+        self
+    }
+
+    /// So often may the executive as a whole be restarted because of a component: 5 times in
+    /// 300 s unless said otherwise.
+    pub fn executive_budget(mut self, budget: Budget) -> Self {
+        self.executive_budget = budget;
         self
     }
 
     /// Starts SMS_EXECUTIVE and lets it come to rest.
     ///
     /// # Errors
-    /// 1073 if two components bear one name; 1061 if the site does not come to rest.
+    /// 1073 if two components bear one name; 1061 if the site does not come to rest; 87 if
+    /// [`SEED_VARIABLE`](crate::SEED_VARIABLE) holds no number.
     pub fn start(self) -> Result<Site, Refusal> {
         Site::from_builder(self)
     }

@@ -33,9 +33,30 @@
 //! ```
 
 mod builder;
+mod carrier;
+mod ending;
+pub mod event;
+pub mod faults;
+mod kill;
+mod log;
 mod outside;
+pub mod probe;
+mod report;
 mod run;
+mod seed;
+mod step;
+mod store;
+mod wait;
+mod walltime;
 
 pub use builder::{EPOCH, SiteBuilder};
+pub use event::{Event, What, replay};
+pub use faults::{
+    CallVerdict, CodeCall, Guard, Injected, MessageCall, MessageVerdict, RequestCall,
+    RequestVerdict,
+};
+pub use kernel::Hook;
 pub use outside::SimOutside;
 pub use run::Site;
+pub use seed::SEED_VARIABLE;
+pub use store::MemoryStore;

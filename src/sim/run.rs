@@ -7,59 +7,102 @@ use std::time::Duration;
 
 use cloud::Cloud;
 use contract::control::{
-    Accepted, Ask, ClockView, HostControl, Outcome, Refusal, ServiceCommand, Told,
+    Accepted, Ask, ClockView, ComponentStatus, HostControl, Outcome, Refusal, ServiceCommand, Told,
+    Until,
 };
 use contract::effect::Answer;
-use contract::id::{ComponentId, Generation, OpId, Ticket};
+use contract::id::{ComponentId, Generation, MessageId, OpId, Ticket};
 use contract::lifecycle::Code;
 use contract::message::Message;
-use contract::outside::Kept;
 use contract::settings::{Setting, SettingValue};
 use contract::status::StatusRecord;
-use contract::time::{Moment, WallTime};
+use contract::store::Kept;
+use contract::time::{Moment, WallTime, duration_text};
 use host::{Doing, Errand, Host, HostOptions};
-use kernel::{Clock, Lane, Output, Parcel, Shard, lane};
+use kernel::{Clock, Lane, Output, Parcel, lane};
 use site::SiteDefinition;
 
 use crate::builder::{EPOCH, SiteBuilder};
+use crate::carrier::Carrier;
+use crate::ending::Leniency;
+use crate::event::What;
+use crate::faults::{Faults, RequestVerdict};
+use crate::log::{EventLog, command_of};
 use crate::outside::SimOutside;
+use crate::seed;
+use crate::step::Pace;
+use crate::store::MemoryStore;
 
-/// After so many turns at one moment something sends itself messages without end.
-const TURNS_MAX: u32 = 20_000;
+/// A component that takes longer to start is not waited for.
+const START_MAX: Duration = Duration::from_secs(300);
 
 /// A site in virtual time. Operated through [`HostControl`].
+///
+/// Dropped at the end of a test, it fails the test if a component has crashed or a message has
+/// been left in the inbox of a component that does not run, unless the test says that this is
+/// meant: [`Site::allow_crashes`], [`Site::allow_stranded`], [`SiteBuilder::lenient`]. When
+/// the test has failed already, it shows the last state of everything instead.
 #[derive(Debug)]
 pub struct Site {
-    host: Host,
-    shards: Vec<Shard>,
-    lanes: Arc<[Lane]>,
+    pub(crate) host: Host,
+    /// What carries each shard, by its number.
+    pub(crate) carriers: Vec<Carrier>,
+    /// Carriers that were lost, and whose code has not come back.
+    pub(crate) lost: Vec<Carrier>,
+    pub(crate) carriers_made: u64,
+    pub(crate) lanes: Arc<[Lane]>,
+    /// The executive was killed, and nobody has started another.
+    pub(crate) killed: bool,
+    /// What the site is made of: a new executive is made of the same.
+    pub(crate) recipe: Recipe,
     outside: SimOutside,
-    now: Moment,
-    epoch: WallTime,
-    seed: u64,
+    pub(crate) now: Moment,
+    /// What the wall clock showed at the start, as it is set now.
+    pub(crate) epoch: WallTime,
+    pub(crate) seed: u64,
     rng: fastrand::Rng,
     /// What will happen at a time: due, in order of asking.
-    events: BinaryHeap<Reverse<Scheduled>>,
-    scheduled: u64,
-    backup_takes: Duration,
-    outcomes: BTreeMap<OpId, Outcome>,
-    kept: Kept,
-    trace: Vec<String>,
+    pub(crate) scheduled: BinaryHeap<Reverse<Scheduled>>,
+    schedulings: u64,
+    pub(crate) outcomes: BTreeMap<OpId, Outcome>,
+    pub(crate) store: MemoryStore,
+    pub(crate) log: EventLog,
+    pub(crate) faults: Faults,
+    pub(crate) leniency: Leniency,
     outputs: Vec<Output>,
     doings: Vec<Doing>,
 }
 
+/// What every executive of the site is made of.
 #[derive(Debug)]
-struct Scheduled {
-    at: Moment,
-    number: u64,
-    what: What,
+pub(crate) struct Recipe {
+    pub(crate) definition: SiteDefinition,
+    pub(crate) components: Vec<contract::Registration>,
+    pub(crate) options: HostOptions,
+    pub(crate) backup_takes: Duration,
 }
 
 #[derive(Debug)]
-enum What {
-    Answer { id: ComponentId, generation: Generation, ticket: Ticket, answer: Answer },
+pub(crate) struct Scheduled {
+    at: Moment,
+    number: u64,
+    what: Due,
+}
+
+#[derive(Debug)]
+pub(crate) enum Due {
+    Answer {
+        id: ComponentId,
+        generation: Generation,
+        ticket: Ticket,
+        request: &'static str,
+        answer: Answer,
+    },
     BackupDone,
+    /// A message that a fault rule has delayed.
+    Parcel(Parcel),
+    /// Code that a fault rule has hang comes back, on that carrier.
+    ComesBack(u64),
 }
 
 impl PartialEq for Scheduled {
@@ -91,40 +134,83 @@ impl Site {
     }
 
     pub(crate) fn from_builder(builder: SiteBuilder) -> Result<Site, Refusal> {
-        let options = HostOptions { shards: builder.shards, process: 4_242, is_virtual: true };
-        let clock = Clock { now: Moment::ZERO, utc: builder.epoch };
-        let kept = builder.kept;
-        let host =
-            Host::new(&builder.definition, builder.components, kept.clone(), options, clock)?;
-        let (lanes, ends): (Vec<_>, Vec<_>) = (0..builder.shards).map(|_| lane()).unzip();
-        let lanes: Arc<[Lane]> = lanes.into();
-        let shard = |(number, end)| {
-            let mut shard = Shard::new(number, end, Arc::clone(&lanes), Arc::clone(host.board()));
-            shard.set_trace(true);
-            shard
+        let seed = match (builder.fixed_seed, seed::from_environment()?) {
+            (Some(seed), _) | (None, Some(seed)) => seed,
+            (None, None) => builder.seed,
         };
-        let shards = (0..).zip(ends).map(shard).collect();
+        let options = HostOptions {
+            is_virtual: true,
+            jitter_seed: builder.jitter.then_some(seed),
+            budget: builder.executive_budget,
+            ..HostOptions::new(builder.shards, 4_242)
+        };
+        let recipe = Recipe {
+            definition: builder.definition,
+            components: builder.components,
+            options,
+            backup_takes: builder.backup_takes,
+        };
+        let clock = Clock { now: Moment::ZERO, utc: builder.epoch };
+        let store = builder.store;
+        for (key, text) in builder.settings.iter() {
+            store.apply(contract::store::Change::Setting { key: key.into(), text: text.into() });
+        }
+        let host = recipe.host(store.kept(), clock)?;
         let mut site = Site {
             host,
-            shards,
-            lanes,
-            outside: SimOutside::new(builder.cloud.unwrap_or_else(|| Cloud::new(builder.seed))),
+            carriers: Vec::new(),
+            lost: Vec::new(),
+            carriers_made: 0,
+            lanes: Arc::new([]),
+            killed: false,
+            recipe,
+            outside: SimOutside::new(builder.cloud.unwrap_or_else(|| Cloud::new(seed))),
             now: Moment::ZERO,
             epoch: builder.epoch,
-            seed: builder.seed,
-            rng: fastrand::Rng::with_seed(builder.seed),
-            events: BinaryHeap::new(),
-            scheduled: 0,
-            backup_takes: builder.backup_takes,
+            seed,
+            rng: fastrand::Rng::with_seed(seed),
+            scheduled: BinaryHeap::new(),
+            schedulings: 0,
             outcomes: BTreeMap::new(),
-            kept,
-            trace: Vec::new(),
+            store,
+            log: EventLog::default(),
+            faults: Faults::default(),
+            leniency: Leniency::ALL,
             outputs: Vec::new(),
             doings: Vec::new(),
         };
-        site.service(ServiceCommand::Start)?;
-        site.settle()?;
+        site.record_components();
+        site.begin_executive()?;
+        // From here on there is a test that can say what it means; an error above is told as one.
+        site.leniency = builder.leniency;
         Ok(site)
+    }
+
+    /// Carries the shards of a new host, and starts SMS_EXECUTIVE.
+    pub(crate) fn begin_executive(&mut self) -> Result<(), Refusal> {
+        let (lanes, ends): (Vec<_>, Vec<_>) = (0..self.host.shards()).map(|_| lane()).unzip();
+        for lane in &lanes {
+            lane.begin_numbers_after(self.host.last_message_number());
+        }
+        self.lanes = lanes.into();
+        self.carriers.clear();
+        for (number, end) in (0..).zip(ends) {
+            let carrier = self.new_carrier(number, end);
+            self.carriers.push(carrier);
+        }
+        let begun = self.ask(Ask::Service(ServiceCommand::Start))?;
+        let Told::Accepted(Accepted { operation: Some(operation), .. }) = begun else {
+            unreachable!("a start is accepted with an operation, told {begun:?}")
+        };
+        // A backup of the executive before it holds everything until its lease runs out.
+        if self.host.is_held() {
+            return self.run_to_rest();
+        }
+        let outcome = self.wait(operation, START_MAX);
+        if outcome.code == Code::OK || outcome.code == Code::CANCELLED {
+            return self.run_to_rest();
+        }
+        Err(Refusal::new(outcome.code, host::EXECUTIVE, outcome.text, "its logs say more"))
     }
 
     /// What time it is.
@@ -137,12 +223,6 @@ impl Site {
         self.seed
     }
 
-    /// Everything that has happened, in its one order: a line each for a change of state, a
-    /// delivery, a request and an answer.
-    pub fn trace(&self) -> &[String] {
-        &self.trace
-    }
-
     /// The simulated outside: its cloud and its files.
     pub fn outside(&self) -> &SimOutside {
         &self.outside
@@ -153,9 +233,14 @@ impl Site {
         self.outside.cloud_service().view().connections
     }
 
-    /// What would outlive the process.
-    pub fn kept(&self) -> &Kept {
-        &self.kept
+    /// What outlives the executive: the store itself, which can be given to another site.
+    pub fn store(&self) -> MemoryStore {
+        self.store.clone()
+    }
+
+    /// A copy of what outlives the executive.
+    pub fn kept(&self) -> Kept {
+        self.store.kept()
     }
 
     /// What is stored under a setting.
@@ -203,15 +288,62 @@ impl Site {
         }
     }
 
-    /// Sends a message to a component from outside, and lets the site come to rest.
+    /// Sends a message to a component from outside, and lets the site come to rest. Once this
+    /// returns, the message is accepted: it outlives the component, and the executive.
     ///
     /// # Errors
-    /// 1060 if there is no such component; 1061 if the site does not come to rest.
+    /// 1060 if there is no such component; 1816 if its inbox is full; 1067 if the executive was
+    /// killed; 1061 if the site does not come to rest.
     pub fn send(&mut self, component: &str, message: impl Into<Message>) -> Result<(), Refusal> {
-        let to = self.query(component).map(|_| self.host.board().find(component))?;
+        self.post(component, message.into(), None)?;
+        self.run_to_rest()
+    }
+
+    /// Sends a message that is set aside if its turn has not come within `within`.
+    ///
+    /// # Errors
+    /// Those of [`Site::send`].
+    pub fn send_within(
+        &mut self,
+        component: &str,
+        message: impl Into<Message>,
+        within: Duration,
+    ) -> Result<(), Refusal> {
+        self.post(component, message.into(), Some(within))?;
+        self.run_to_rest()
+    }
+
+    /// Sends a message without anything happening yet.
+    ///
+    /// # Errors
+    /// Those of [`Site::send`].
+    pub fn post(
+        &mut self,
+        component: &str,
+        message: Message,
+        within: Option<Duration>,
+    ) -> Result<MessageId, Refusal> {
+        self.query(component)?;
+        let to = self.host.board().find(component);
         let to = to.expect("a component that can be queried is on the board");
-        self.lanes[usize::from(to.shard())].tell(to, message);
-        self.settle()
+        if self.host.board().view(to).is_some_and(|cell| cell.is_full()) {
+            return Err(Refusal::new(
+                Code::NOT_ENOUGH_QUOTA,
+                component,
+                "its inbox is full",
+                "send again when it has got on",
+            ));
+        }
+        let lane = &self.lanes[usize::from(to.shard())];
+        let id = MessageId { from: ComponentId::OUTSIDE, number: lane.next_number() };
+        let clock = self.clock();
+        self.record(What::Sent { to: self.name(to), id, message: message.name() });
+        let expires = within.map(|within| clock.utc + within);
+        self.host.accepted(to, id, message.clone(), expires);
+        self.do_doings();
+        let expires = within.map(|within| clock.now + within);
+        self.lanes[usize::from(to.shard())].send(Parcel::outside(to, id, message, expires));
+        Ok(id)
     }
 
     /// Commands a component without waiting for it, and without anything happening yet: for
@@ -224,178 +356,240 @@ impl Site {
         component: &str,
         command: contract::Command,
     ) -> Result<Accepted, Refusal> {
-        match self.ask(Ask::Control { component: component.to_owned(), command })? {
+        self.order_with(component, command, contract::CommandOptions::default())
+    }
+
+    /// The same, with options.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn order_with(
+        &mut self,
+        component: &str,
+        command: contract::Command,
+        options: contract::CommandOptions,
+    ) -> Result<Accepted, Refusal> {
+        match self.ask(Ask::Control { component: component.to_owned(), command, options })? {
             Told::Accepted(accepted) => Ok(accepted),
             told => unreachable!("a command is accepted or refused, told {told:?}"),
         }
     }
 
-    /// Lets everything happen that happens at this moment.
-    fn settle(&mut self) -> Result<(), Refusal> {
-        for _ in 0..TURNS_MAX {
-            self.do_doings();
-            if self.fire_events() {
-                continue;
-            }
-            if self.host.next_due().is_some_and(|due| due <= self.now) {
-                let clock = self.clock();
-                self.host.fire_due(clock);
-                continue;
-            }
-            let now = self.now;
-            let busy: Vec<usize> = (0..self.shards.len())
-                .filter(|number| self.shards[*number].has_work(now))
-                .collect();
-            let Some(number) = self.rng.choice(busy) else { return Ok(()) };
-            self.turn(number);
-        }
-        Err(Refusal::new(
-            Code::CANNOT_ACCEPT_CONTROL,
-            "simulation",
-            format!("the site does not come to rest at {:?}; seed {}", self.now, self.seed),
-            format!("the last thing that happened: {}", self.trace.last().map_or("", |l| l)),
-        ))
+    /// Does the next thing of this moment; false if there is none.
+    pub(crate) fn do_next(&mut self, pace: Pace) -> bool {
+        self.do_doings();
+        let did =
+            self.fire_scheduled() || (!self.killed && (self.fire_host() || self.take_turn(pace)));
+        self.do_doings();
+        did
     }
 
-    /// One turn of one shard, of a length drawn from the seed.
-    fn turn(&mut self, number: usize) {
+    /// Lets the executive do what has fallen due; false if nothing has.
+    fn fire_host(&mut self) -> bool {
         let clock = self.clock();
-        let budget = self.rng.usize(1..=64);
+        if self.host.next_due().is_some_and(|due| due <= self.now) {
+            self.host.fire_due(clock);
+            return true;
+        }
+        if self.watch_due().is_some_and(|due| due <= self.now) {
+            self.host.watch(clock);
+            return true;
+        }
+        false
+    }
+
+    /// A turn of a shard that has work, drawn from the seed; false if none has.
+    fn take_turn(&mut self, pace: Pace) -> bool {
+        let now = self.now;
+        let carriers = self.carriers.iter_mut().enumerate();
+        let busy: Vec<usize> = carriers
+            .filter_map(|(number, carrier)| carrier.shard.has_work(now).then_some(number))
+            .collect();
+        let Some(number) = self.rng.choice(busy) else { return false };
+        let budget = match pace {
+            Pace::Drawn => self.rng.usize(1..=64),
+            Pace::Single => 1,
+        };
+        self.turn(number, budget);
+        true
+    }
+
+    /// One turn of one shard.
+    fn turn(&mut self, number: usize, budget: usize) {
+        let clock = self.clock();
         let mut outputs = std::mem::take(&mut self.outputs);
-        self.shards[number].step(clock, budget, &mut outputs);
+        let turn = self.carriers[number].shard.step(clock, budget, &mut outputs);
+        self.hear(&mut outputs);
+        self.outputs = outputs;
+        if turn.stalled {
+            self.stalled(number);
+        }
+    }
+
+    /// Hears what a turn has brought.
+    pub(crate) fn hear(&mut self, outputs: &mut Vec<Output>) {
+        let clock = self.clock();
+        self.record_injected();
         for output in outputs.drain(..) {
-            if let Output::Trace { id, generation, from, what } = &output {
-                self.note(format!("{id} gen {generation} <- {from}: {what}"));
+            let Some(output) = self.witness(output) else { continue };
+            if let Output::Delayed { parcel, by } = output {
+                self.schedule(by, Due::Parcel(parcel));
+                continue;
             }
             if let Some(errand) = self.host.hear(clock, output) {
                 self.run_errand(errand);
             }
             self.do_doings();
         }
-        self.outputs = outputs;
     }
 
     fn run_errand(&mut self, errand: Errand) {
+        let verdict = self.judge_request(&errand);
         let Errand { id, generation, ticket, request } = errand;
-        self.note(format!("{id} gen {generation} asks {ticket}: {}", request.name()));
-        let (latency, answer) = self.outside.perform(&request);
-        self.schedule(latency, What::Answer { id, generation, ticket, answer });
+        let (latency, answer) = match verdict {
+            RequestVerdict::Pass => self.outside.perform(&request),
+            RequestVerdict::Fail(failure) => (Duration::ZERO, Err(failure)),
+            RequestVerdict::Delay(delay) => {
+                let (latency, answer) = self.outside.perform(&request);
+                (latency.saturating_add(delay), answer)
+            }
+            RequestVerdict::Lose => return,
+        };
+        let request = request.name();
+        self.schedule(latency, Due::Answer { id, generation, ticket, request, answer });
     }
 
-    fn schedule(&mut self, after: Duration, what: What) {
-        self.scheduled += 1;
+    pub(crate) fn schedule(&mut self, after: Duration, what: Due) {
+        self.schedulings += 1;
         let at = self.now + after;
-        self.events.push(Reverse(Scheduled { at, number: self.scheduled, what }));
+        self.scheduled.push(Reverse(Scheduled { at, number: self.schedulings, what }));
     }
 
     /// Lets one scheduled thing happen that is due; false if there is none.
-    fn fire_events(&mut self) -> bool {
-        if self.events.peek().is_none_or(|Reverse(event)| event.at > self.now) {
+    fn fire_scheduled(&mut self) -> bool {
+        if self.scheduled.peek().is_none_or(|Reverse(scheduled)| scheduled.at > self.now) {
             return false;
         }
-        let Some(Reverse(event)) = self.events.pop() else { return false };
-        match event.what {
-            What::Answer { id, generation, ticket, answer } => {
+        let Some(Reverse(scheduled)) = self.scheduled.pop() else { return false };
+        match scheduled.what {
+            Due::Answer { id, generation, ticket, request, answer } => {
+                let failure = answer.as_ref().err().cloned();
+                let to = self.name(id);
+                self.record(What::Answered { to, generation, ticket, request, failure });
                 let parcel = Parcel::answer(id, generation, ticket, answer);
                 self.lanes[usize::from(id.shard())].send(parcel);
             }
-            What::BackupDone => {
+            Due::BackupDone => {
                 let clock = self.clock();
+                self.record(What::Copied);
                 self.host.backup_done(clock, Ok("the simulated backup folder".to_owned()));
             }
+            Due::Parcel(parcel) => self.lanes[usize::from(parcel.to().shard())].send(parcel),
+            Due::ComesBack(carrier) => self.comes_back(carrier),
         }
         true
     }
 
-    fn do_doings(&mut self) {
-        let mut keep = false;
+    pub(crate) fn do_doings(&mut self) {
         let mut doings = std::mem::take(&mut self.doings);
         self.host.take_doings(&mut doings);
         for doing in doings.drain(..) {
             match doing {
                 Doing::Order(shard, order) => self.lanes[usize::from(shard)].order(order),
-                Doing::Changed(change) => self.note(format!(
-                    "{} gen {} {} -> {} {}",
-                    change.name,
-                    change.generation,
-                    change.from,
-                    change.to,
-                    change.substate.map(|substate| substate.to_string()).unwrap_or_default()
-                )),
+                Doing::Changed(transition) => self.record_change(transition),
+                Doing::Service(state) => self.record(What::Service { state }),
+                Doing::Reported(record) => self.record_status(*record),
                 Doing::Resolved(outcome) => {
-                    self.note(format!("op {} {}", outcome.operation, outcome.code));
+                    self.record_outcome(&outcome);
                     self.outcomes.insert(outcome.operation, outcome);
                 }
-                Doing::Keep => keep = true,
-                Doing::Snapshot => self.schedule(self.backup_takes, What::BackupDone),
+                Doing::Keep(change) => self.store.apply(change),
+                Doing::Deliver(parcel) => {
+                    self.lanes[usize::from(parcel.to().shard())].send(parcel);
+                }
+                Doing::Replace(shard) => self.replace_carrier(shard),
+                Doing::Noticed(notice) => self.record_notice(&notice),
+                Doing::Snapshot => self.schedule(self.recipe.backup_takes, Due::BackupDone),
                 // The host keeps the records; there is no file to write.
                 Doing::Log(_) => {}
             }
         }
-        if keep {
-            self.kept = self.host.kept();
-            let clock = self.clock();
-            self.host.kept_so(clock, Ok(()));
-        }
         self.doings = doings;
     }
 
-    fn note(&mut self, what: String) {
-        self.trace.push(format!("{:>14.6} {what}", self.now.since_start().as_secs_f64()));
-    }
-
     /// The next moment at which anything happens.
-    fn next_due(&mut self) -> Option<Moment> {
-        let shards = self.shards.iter_mut().filter_map(Shard::next_due).min();
-        let event = self.events.peek().map(|Reverse(event)| event.at);
-        [shards, event, self.host.next_due()].into_iter().flatten().min()
+    pub(crate) fn next_due(&mut self) -> Option<Moment> {
+        let scheduled = self.scheduled.peek().map(|Reverse(scheduled)| scheduled.at);
+        if self.killed {
+            return scheduled;
+        }
+        let carriers = self.carriers.iter_mut();
+        let timers = carriers.filter_map(|carrier| carrier.shard.next_due()).min();
+        let host = [self.host.next_due(), self.watch_due()];
+        [timers, scheduled].into_iter().chain(host).flatten().min()
     }
 
-    /// Goes to the next moment at which anything happens; false if that is later than `until`.
-    fn step_time(&mut self, until: Moment) -> Result<bool, Refusal> {
-        match self.next_due() {
-            Some(due) if due <= until => {
-                self.now = self.now.max(due);
-                self.settle()?;
-                Ok(true)
-            }
-            _ => Ok(false),
+    /// What will happen when, in words, soonest first.
+    pub(crate) fn dues(&mut self) -> Vec<(Moment, String)> {
+        let mut dues: Vec<(Moment, String)> = Vec::new();
+        dues.extend(self.host.next_due().map(|at| (at, "a restart or a deadline".to_owned())));
+        dues.extend(self.watch_due().map(|at| (at, "the watchdog".to_owned())));
+        for (number, carrier) in self.carriers.iter_mut().enumerate() {
+            let due = carrier.shard.next_due();
+            dues.extend(due.map(|at| (at, format!("a timer on shard {number}"))));
         }
+        let mut scheduled: Vec<&Scheduled> = self.scheduled.iter().map(|Reverse(it)| it).collect();
+        scheduled.sort();
+        dues.extend(scheduled.into_iter().map(|scheduled| {
+            let what = match &scheduled.what {
+                Due::Answer { id, ticket, request, .. } => {
+                    format!("answer {ticket} ({request}) to {}", self.host.name(*id))
+                }
+                Due::BackupDone => "the end of the backup's copy".to_owned(),
+                Due::Parcel(parcel) => {
+                    format!("a delayed message to {}", self.host.name(parcel.to()))
+                }
+                Due::ComesBack(_) => "code that hangs comes back".to_owned(),
+            };
+            (scheduled.at, what)
+        }));
+        dues.sort_by_key(|(at, _)| *at);
+        dues
     }
 }
 
 impl HostControl for Site {
     fn ask(&mut self, ask: Ask) -> Result<Told, Refusal> {
-        if let Ask::Cloud(command) = ask {
-            return self.outside.cloud(command).map(Told::Cloud);
-        }
         let clock = self.clock();
-        let told = self.host.ask(clock, ask);
+        let command = command_of(&ask);
+        let told = match ask {
+            Ask::Cloud(command) => self.outside.cloud(command).map(Told::Cloud),
+            _ if self.killed => Err(killed()),
+            ask => self.host.ask(clock, ask),
+        };
+        if let Some(command) = command {
+            self.record_told(command, &told);
+        }
         self.do_doings();
         told
     }
 
     /// Virtual time passes, `within` at most, until the operation has ended.
     fn wait(&mut self, operation: OpId, within: Duration) -> Outcome {
-        if !self.host.has_operation(operation) {
+        if !self.host.has_operation(operation) && !self.outcomes.contains_key(&operation) {
             return no_operation(operation);
         }
         let until = self.now + within;
         loop {
-            let going_on = self.settle().and_then(|()| {
-                if self.outcomes.contains_key(&operation) {
-                    return Ok(false);
-                }
-                self.step_time(until)
-            });
+            let rested = self.run_to_rest();
             if let Some(outcome) = self.outcomes.get(&operation) {
                 return outcome.clone();
             }
-            let text = match going_on {
+            let text = match rested.and_then(|()| self.go_on(until, &mut 0)) {
                 Ok(true) => continue,
                 Ok(false) => {
-                    self.now = until;
-                    format!("not done within {within:?}; seed {}", self.seed)
+                    let within = duration_text(within);
+                    format!("not done within {within}: {}", self.summary())
                 }
                 Err(refusal) => refusal.to_string(),
             };
@@ -403,14 +597,53 @@ impl HostControl for Site {
         }
     }
 
+    fn wait_for(
+        &mut self,
+        component: &str,
+        until: Until,
+        within: Duration,
+    ) -> Result<ComponentStatus, Refusal> {
+        let deadline = self.now + within;
+        let mut turns = 0;
+        loop {
+            let status = self.query(component)?;
+            if until.holds(&status) {
+                return Ok(status);
+            }
+            if !self.go_on(deadline, &mut turns)? && !until.holds(&self.query(component)?) {
+                let within = duration_text(within);
+                return Err(Refusal::new(
+                    Code::REQUEST_TIMEOUT,
+                    component,
+                    format!("it was not {until} within {within}; it is {}", status.state),
+                    self.summary(),
+                ));
+            }
+        }
+    }
+
     fn advance(&mut self, by: Duration) -> Result<ClockView, Refusal> {
         let until = self.now + by;
-        self.settle()?;
-        while self.step_time(until)? {}
-        self.now = until;
-        self.settle()?;
+        let mut turns = 0;
+        while self.go_on(until, &mut turns)? {}
         Ok(self.host.clock_view(self.clock()))
     }
+}
+
+impl Recipe {
+    /// A new host, with what was kept.
+    pub(crate) fn host(&self, kept: Kept, clock: Clock) -> Result<Host, Refusal> {
+        Host::new(&self.definition, self.components.clone(), kept, self.options, clock)
+    }
+}
+
+fn killed() -> Refusal {
+    Refusal::new(
+        Code::PROCESS_ABORTED,
+        host::EXECUTIVE,
+        "it was killed",
+        "Site::start_again() starts another from the store",
+    )
 }
 
 fn no_operation(operation: OpId) -> Outcome {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use contract::cloud::SiteVersion;
-use contract::lifecycle::Startup;
+use contract::lifecycle::{Group, Startup};
 use contract::settings::{Settings, keys};
 use contract::time::WallTime;
 use status::Thresholds;
@@ -71,6 +71,9 @@ pub struct SiteDefinition {
     pub initial: Settings,
     /// Components whose startup type is not the one that they declare, by name.
     pub startup: BTreeMap<String, Startup>,
+    /// Components that are restarted together (lifecycle.md 3.3). The site file has no place for
+    /// a backoff: a group that is read from it has the default's.
+    pub groups: Vec<Group>,
 }
 
 impl Default for SiteDefinition {
@@ -98,6 +101,7 @@ impl SiteDefinition {
             thresholds: Thresholds::default(),
             initial: Settings::default(),
             startup: BTreeMap::new(),
+            groups: Vec::new(),
         }
     }
 
@@ -142,6 +146,7 @@ impl SiteDefinition {
         for (key, text) in self.initial.iter() {
             note(key, check_initial(key, text).map(drop));
         }
+        problems.extend(crate::group::problems(&self.groups));
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use contract::lifecycle::Startup;
-use contract::time::WallTime;
+use contract::lifecycle::{Budget, Group, Startup};
+use contract::time::{WallTime, parse_duration};
 use status::Triple;
 use toml::Spanned;
 use toml::de::{DeInteger, DeString, DeTable, DeValue};
@@ -13,10 +13,17 @@ use crate::definition::{
     SiteDefinition, SiteType, check_bias, check_component_name, check_initial, check_label,
     check_new, check_server_name, check_site_code, unknown,
 };
+use crate::group::{self, Taken};
 use crate::settings::nearest_of;
 
 /// The sections of a site file.
-const SECTIONS: [&str; 4] = ["site", "settings", "thresholds", "components"];
+const SECTIONS: [&str; 5] = ["site", "settings", "thresholds", "components", GROUP];
+/// The section that stands once for each group.
+const GROUP: &str = "group";
+/// What a section `[[group]]` must have.
+const GROUP_NEEDS: [&str; 3] = ["name", "strategy", "members"];
+/// The keys of a section `[[group]]`.
+const GROUP_KEYS: [&str; 5] = ["name", "strategy", "members", "restarts", "within"];
 /// The keys of the section `[site]`.
 const SITE_KEYS: [&str; 9] = [
     "code",
@@ -116,8 +123,12 @@ impl<'t> Reader<'t> {
         let whole = self.broken.is_empty();
         for (name, section) in in_order(document) {
             let known = SECTIONS.contains(&name.get_ref().as_ref());
-            if known && !section.get_ref().is_table() {
-                self.problem(section, format!("{} is a section, [{0}]", name.get_ref()));
+            let (fit, form) = match name.get_ref().as_ref() {
+                GROUP => (section.get_ref().is_array(), "[[group]], one for each group".to_owned()),
+                name => (section.get_ref().is_table(), format!("[{name}]")),
+            };
+            if known && !fit {
+                self.problem(section, format!("{} is a section, {form}", name.get_ref()));
             } else if !known && whole {
                 let nearest = nearest_of(name.get_ref(), SECTIONS.into_iter());
                 self.problem(name, unknown("section", name.get_ref(), nearest));
@@ -134,14 +145,23 @@ impl<'t> Reader<'t> {
         if let Some(table) = section("components") {
             site.startup = self.components(table);
         }
+        if let Some(list) = document.get(GROUP).and_then(|list| list.get_ref().as_array()) {
+            let mut taken = Taken::default();
+            let groups = list.iter().filter_map(|item| self.group(item, &mut taken));
+            site.groups = groups.collect();
+        }
         site
     }
 
-    fn site(&mut self, table: &DeTable<'_>) -> SiteDefinition {
-        for key in table.keys().filter(|key| !SITE_KEYS.contains(&key.get_ref().as_ref())) {
-            let nearest = nearest_of(key.get_ref(), SITE_KEYS.into_iter());
-            self.problem(key, unknown("key of [site]", key.get_ref(), nearest));
+    fn known_keys(&mut self, table: &DeTable<'_>, what: &str, known: &[&'static str]) {
+        for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
+            let nearest = nearest_of(key.get_ref(), known.iter().copied());
+            self.problem(key, unknown(what, key.get_ref(), nearest));
         }
+    }
+
+    fn site(&mut self, table: &DeTable<'_>) -> SiteDefinition {
+        self.known_keys(table, "key of [site]", &SITE_KEYS);
         let code = self.text(table, "code", check_site_code);
         let mut site = code.map_or_else(SiteDefinition::default, SiteDefinition::primary);
         self.put(&mut site.name, table, "name", check_label);
@@ -184,7 +204,7 @@ impl<'t> Reader<'t> {
         &mut self,
         table: &DeTable<'_>,
         key: &str,
-        check: impl Fn(&str) -> Result<(), String>,
+        check: impl FnOnce(&str) -> Result<(), String>,
     ) -> Option<String> {
         let value = table.get(key)?;
         let text = self.string(value, key)?;
@@ -216,7 +236,7 @@ impl<'t> Reader<'t> {
         &mut self,
         table: &DeTable<'_>,
         key: &str,
-        check: impl Fn(&str) -> Result<(), String>,
+        mut check: impl FnMut(&str) -> Result<(), String>,
     ) -> Option<Vec<String>> {
         let value = table.get(key)?;
         let Some(items) = value.get_ref().as_array() else {
@@ -237,8 +257,8 @@ impl<'t> Reader<'t> {
 
     fn settings(&mut self, table: &DeTable<'_>, site: &mut SiteDefinition) {
         let mut seen = BTreeSet::new();
-        for (key, value) in in_order(table) {
-            let name = key.get_ref().as_ref();
+        for (name, key, value) in setting_entries(table) {
+            let name = name.as_str();
             let Some(row) = crate::settings::find(name) else {
                 let nearest = nearest_of(name, operator_keys());
                 self.problem(key, unknown("setting", name, nearest));
@@ -305,6 +325,52 @@ impl<'t> Reader<'t> {
         }
         startup
     }
+
+    fn group(&mut self, item: &Spanned<DeValue<'_>>, taken: &mut Taken) -> Option<Group> {
+        let Some(table) = item.get_ref().as_table() else {
+            self.problem(item, wrong_type(GROUP, "a section, [[group]]", item.get_ref()));
+            return None;
+        };
+        self.known_keys(table, "key of [[group]]", &GROUP_KEYS);
+        for key in GROUP_NEEDS.into_iter().filter(|key| !table.contains_key(*key)) {
+            self.problem(item, format!("a group needs the key {key}"));
+        }
+        taken.next_group();
+        let name = self.text(table, "name", |name| taken.name(name)).unwrap_or_default();
+        let strategy = table.get("strategy").and_then(|value| {
+            let word = self.string(value, "strategy")?;
+            self.checked(value, group::strategy(word))
+        });
+        let members = self.members(table, &name, taken);
+        let budget = self.budget(table);
+        Some(Group { budget, ..Group::new(name, strategy.unwrap_or_default(), members) })
+    }
+
+    fn members(&mut self, table: &DeTable<'_>, group: &str, taken: &mut Taken) -> Vec<String> {
+        if let Some(value) = table.get("members") {
+            let count = value.get_ref().as_array().map(|items| items.len());
+            self.checked(value, count.map_or(Ok(()), group::check_count));
+        }
+        self.names(table, "members", |member| taken.member(group, member)).unwrap_or_default()
+    }
+
+    /// How many restarts of a group within what time; each is the default where it is left out.
+    fn budget(&mut self, table: &DeTable<'_>) -> Budget {
+        let mut budget = Budget::default();
+        if let Some(value) = table.get("restarts") {
+            let number = integer(value.get_ref(), "restarts").and_then(|number| {
+                u32::try_from(number).map_err(|_| format!("restarts is 0 to {}", u32::MAX))
+            });
+            budget.crashes = self.checked(value, number).unwrap_or_default();
+        }
+        if let Some(value) = table.get("within") {
+            let period = self.string(value, "within").and_then(|text| {
+                self.checked(value, parse_duration(text).and_then(group::check_period))
+            });
+            budget.period = period.unwrap_or_default();
+        }
+        budget
+    }
 }
 
 /// A table's entries as they stand in the file: of two that collide the later one is at fault.
@@ -313,6 +379,25 @@ fn in_order<'a, 'i>(
 ) -> Vec<(&'a Spanned<DeString<'i>>, &'a Spanned<DeValue<'i>>)> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+/// The settings of a table as they stand in the file, by key. `backup.at = "02:00"` is a table in
+/// a table to TOML, and so is `[settings.backup]`.
+fn setting_entries<'a, 'i>(
+    table: &'a DeTable<'i>,
+) -> Vec<(String, &'a Spanned<DeString<'i>>, &'a Spanned<DeValue<'i>>)> {
+    let mut entries = Vec::new();
+    for (key, value) in table.iter() {
+        let name = key.get_ref().as_ref();
+        match value.get_ref().as_table().filter(|_| crate::settings::is_prefix(name)) {
+            Some(inner) => entries.extend(
+                inner.iter().map(|(key, value)| (format!("{name}.{}", key.get_ref()), key, value)),
+            ),
+            None => entries.push((name.to_owned(), key, value)),
+        }
+    }
+    entries.sort_by_key(|(_, key, _)| key.span().start);
     entries
 }
 
@@ -342,13 +427,15 @@ fn moment(value: &DeValue<'_>) -> Result<WallTime, String> {
     Ok(WallTime::from_unix_seconds(WallTime(time.as_microsecond()).unix_seconds()))
 }
 
-/// The text of a setting's value: a text as it stands, a whole number in decimal, a list of
-/// texts parted by blanks.
+/// The text of a setting's value: a text as it stands, a whole number in decimal, true or false,
+/// a list of texts parted by blanks.
 fn setting_text(value: &DeValue<'_>, key: &str) -> Result<String, String> {
-    let wrong = || wrong_type(key, "a text, a whole number or a list of texts", value);
+    let form = "a text, a whole number, true or false, or a list of texts";
+    let wrong = || wrong_type(key, form, value);
     match value {
         DeValue::String(text) => Ok(text.as_ref().to_owned()),
         DeValue::Integer(_) => integer(value, key).map(|number| number.to_string()),
+        DeValue::Boolean(truth) => Ok(truth.to_string()),
         DeValue::Array(items) => {
             let words = items.iter().map(|item| item.get_ref().as_str());
             let words: Option<Vec<&str>> = words.collect();
@@ -367,6 +454,9 @@ fn startup_type(word: &str) -> Result<Startup, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use contract::lifecycle::Strategy as GroupStrategy;
     use contract::settings::{Mode, keys};
     use proptest::prelude::*;
 
@@ -402,6 +492,18 @@ mod tests {
 
             [components]
             SMS_DMP_UPLOADER = "manual"
+
+            [[group]]
+            name = "cloud"
+            strategy = "One-For-All"
+            members = ["SMS_DMP_DOWNLOADER", "SMS_DMP_UPLOADER"]
+            restarts = 3
+            within = "1m30s"
+
+            [[group]]
+            name = "distribution"
+            strategy = "rest-for-one"
+            members = ["SMS_DISTRIBUTION_MANAGER"]
             "#,
         )
         .unwrap();
@@ -421,6 +523,12 @@ mod tests {
         let expected = Triple::from_tokens([("EW", 2), ("EE", 10)]).unwrap();
         assert_eq!(site.thresholds.of("SMS_DMP_DOWNLOADER"), expected);
         assert_eq!(site.startup["SMS_DMP_UPLOADER"], Startup::Manual);
+        let members = ["SMS_DMP_DOWNLOADER", "SMS_DMP_UPLOADER"];
+        let mut cloud = Group::new("cloud", GroupStrategy::OneForAll, members);
+        cloud.budget = Budget { crashes: 3, period: Duration::from_secs(90) };
+        let members = ["SMS_DISTRIBUTION_MANAGER"];
+        let distribution = Group::new("distribution", GroupStrategy::RestForOne, members);
+        assert_eq!(site.groups, [cloud, distribution]);
         assert_eq!(site.check(), Ok(()));
     }
 
@@ -459,7 +567,7 @@ modee = "online"
 "site.code" = "PS1"
 update_check_interval = "24"
 endpoints = ["https://a.example", "http://b.example"]
-usage_level = true
+usage_level = 1.5
 mode = "x"
 MODE = "online"
 
@@ -490,7 +598,7 @@ sms_a = "manual"
             (21, "set by the site's installation"),
             (22, "a duration looks like"),
             (23, "\"http://b.example\" is no https address"),
-            (24, "usage_level is a text, a whole number or a list of texts"),
+            (24, "usage_level is a text, a whole number, true or false, or a list of texts"),
             (25, "the mode is online or offline"),
             (26, "stands twice"),
             (29, "one message at least"),
@@ -511,6 +619,122 @@ sms_a = "manual"
             );
         }
         assert!(found.is_sorted_by_key(|problem| problem.line));
+    }
+
+    #[test]
+    fn a_setting_with_a_full_stop_is_read_however_toml_has_it() {
+        for text in [
+            "[settings]\nbackup.enabled = true\nbackup.at = \"3:30\"",
+            "[settings]\n\"backup.enabled\" = \"true\"\n\"Backup.At\" = \"03:30\"",
+            "[settings.backup]\nenabled = true\nat = \"03:30\"",
+            "[settings]\nBACKUP = { Enabled = true, at = \"03:30\" }",
+        ] {
+            let site = SiteDefinition::from_toml(text).unwrap_or_else(|p| panic!("{text}: {p:?}"));
+            let initial: Vec<_> = site.initial.iter().collect();
+            assert_eq!(initial, [("backup.at", "03:30"), ("backup.enabled", "true")], "{text}");
+        }
+        for (text, expected) in [
+            ("backup.enabled = 1", "line 2: true or false is needed"),
+            ("backup.at = \"25:00\"", "line 2: a time of day looks like 02:00"),
+            ("backup.lease = \"2d\"", "line 2: a lease is one second at least and 24h at most"),
+            ("backup = true", "line 2: there is no setting \"backup\"; did you mean backup.at"),
+            ("backup.att = \"02:00\"", "line 2: there is no setting \"backup.att\"; did you mean"),
+            ("mode.x = 1", "line 2: mode is a text"),
+            ("site.code = \"ABC\"", "line 2: site.code is set by the site's installation"),
+            (
+                "backup.at = \"02:00\"\n\"BACKUP.at\" = \"02:00\"",
+                "line 3: \"BACKUP.at\" stands twice",
+            ),
+        ] {
+            let found = problems(&format!("[settings]\n{text}"));
+            assert!(found.len() == 1 && found[0].starts_with(expected), "{text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn every_problem_of_a_group_is_named_with_its_line() {
+        let text = r#"[[group]]
+name = ""
+strategy = "all"
+members = []
+
+[[group]]
+nmae = "x"
+
+[[group]]
+name = "cloud"
+strategy = "one-for-all"
+members = [
+  "A",
+  "b",
+  "a",
+  "B,C",
+  7,
+]
+restarts = -1
+within = "5"
+
+[[group]]
+name = "CLOUD"
+strategy = 1
+members = ["C", "B"]
+restarts = "5"
+within = "0s"
+
+[[group]]
+name = 3
+strategy = "one-for-one"
+members = "D"
+restarts = 4294967296
+within = 5
+"#;
+        let expected = [
+            (2, "\"\" is no group name"),
+            (3, "\"all\" is none of one-for-one, one-for-all, rest-for-one"),
+            (4, "one member at least"),
+            (6, "a group needs the key name"),
+            (6, "a group needs the key strategy"),
+            (6, "a group needs the key members"),
+            (7, "there is no key of [[group]] \"nmae\"; did you mean name?"),
+            (15, "\"a\" stands twice"),
+            (16, "\"B,C\" is no component name"),
+            (17, "members is a text in quotation marks, not a TOML integer"),
+            (19, "restarts is 0 to 4294967295"),
+            (20, "a duration looks like"),
+            (23, "\"CLOUD\" is the name of a group before"),
+            (24, "strategy is a text"),
+            (25, "\"B\" is in group \"cloud\" already"),
+            (26, "restarts is a whole number"),
+            (27, "a group's period is a millisecond at least"),
+            (30, "name is a text"),
+            (32, "members is a list of texts"),
+            (33, "restarts is 0 to 4294967295"),
+            (34, "within is a text"),
+        ];
+        let found = SiteDefinition::from_toml(text).unwrap_err();
+        let shown = found.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n");
+        assert_eq!(found.len(), expected.len(), "\n{shown}");
+        for (problem, (line, words)) in found.iter().zip(expected) {
+            let fit = problem.line == line && problem.text.contains(words);
+            assert!(fit, "{line} {words}\n{shown}");
+        }
+    }
+
+    #[test]
+    fn groups_of_another_form_are_problems() {
+        for (text, expected) in [
+            ("[group]\nname = \"a\"", "line 1: group is a section, [[group]], one for each group"),
+            ("group = 1", "line 1: group is a section, [[group]], one for each group"),
+            ("\ngroup = [1]", "line 2: group is a section, [[group]], not a TOML integer"),
+            ("[[groups]]", "line 1: there is no section \"groups\"; did you mean group?"),
+        ] {
+            assert_eq!(problems(text), [expected], "{text}");
+        }
+        let broken = problems("[components]\n[[group]\nname = \"cloud\"\nrestarts = 1\n");
+        assert_eq!(broken.len(), 1, "{broken:?}");
+        assert!(broken[0].starts_with("line 2: "), "{broken:?}");
+        let empty = SiteDefinition::from_toml("group = []").unwrap();
+        assert!(empty.groups.is_empty());
     }
 
     #[test]
@@ -561,6 +785,16 @@ sms_a = "manual"
                 "[thresholds]\n",
                 "[components]\n",
                 "[[site]]\n",
+                "[[group]]\n",
+                "[settings.backup]\n",
+                "name",
+                "strategy",
+                "members",
+                "restarts",
+                "within",
+                "backup.at",
+                "\"one-for-all\"",
+                "\"5m\"",
                 "code",
                 "mode",
                 "endpoints",

@@ -42,6 +42,14 @@ macro_rules! row {
 
 /// Every setting, in the order of the keys.
 pub const TABLE: &[Row] = &[
+    row!(BACKUP_AT, false, anything, "when a scheduled backup begins, on the site's local clock"),
+    row!(BACKUP_ENABLED, false, anything, "whether the site is backed up every day: true or false"),
+    row!(
+        BACKUP_LEASE,
+        false,
+        lease,
+        "how long a backup keeps SMS_EXECUTIVE down at most, whatever the copy does"
+    ),
     row!(
         ENDPOINT_CHECK_INTERVAL,
         false,
@@ -74,6 +82,14 @@ pub const TABLE: &[Row] = &[
 /// The row of a key, in any case.
 pub fn find(key: &str) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.key.eq_ignore_ascii_case(key))
+}
+
+/// Whether keys begin with `word` and a full stop, in any case: TOML takes such a key for a
+/// table.
+pub(crate) fn is_prefix(word: &str) -> bool {
+    TABLE.iter().any(|row| {
+        row.key.split_once('.').is_some_and(|(prefix, _)| prefix.eq_ignore_ascii_case(word))
+    })
 }
 
 /// The keys that somebody who typed `key` may have meant, three at most, the nearest first.
@@ -121,6 +137,15 @@ fn interval(period: &Duration) -> Result<(), String> {
     Ok(())
 }
 
+/// A longer one would reach into the next day's backup; both bounds are the simulator's own.
+fn lease(length: &Duration) -> Result<(), String> {
+    const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+    if !(Duration::from_secs(1)..=LONGEST).contains(length) {
+        return Err("a lease is one second at least and 24h at most".into());
+    }
+    Ok(())
+}
+
 fn some_bytes(number: &u64) -> Result<(), String> {
     if *number == 0 {
         return Err("a limit is one byte at least".into());
@@ -160,7 +185,7 @@ mod tests {
     use super::*;
 
     /// By hand, from contract::settings::keys: a key that is added there is added here.
-    const KEYS: [&str; 17] = [
+    const KEYS: [&str; 20] = [
         "mode",
         "usage_level",
         "update_check_interval",
@@ -171,6 +196,9 @@ mod tests {
         "usage_url",
         "manifest_bytes_max",
         "package_bytes_max",
+        "backup.enabled",
+        "backup.at",
+        "backup.lease",
         "site.code",
         "site.type",
         "site.version",
@@ -200,6 +228,15 @@ mod tests {
     }
 
     #[test]
+    fn no_backup_is_scheduled_unless_somebody_says_so() {
+        for (key, default) in
+            [("backup.enabled", "false"), ("backup.at", "02:00"), ("backup.lease", "1h")]
+        {
+            assert_eq!((find(key).unwrap().default_text)(), default, "{key}");
+        }
+    }
+
+    #[test]
     fn a_bad_value_is_refused() {
         for (key, value) in [
             ("mode", "sometimes"),
@@ -213,6 +250,10 @@ mod tests {
             ("usage_url", "https://:443/"),
             ("manifest_bytes_max", "0"),
             ("package_bytes_max", "8 GB"),
+            ("backup.enabled", "yes"),
+            ("backup.at", "24:00"),
+            ("backup.lease", "0s"),
+            ("backup.lease", "1d1s"),
             ("site.code", "ps1"),
             ("site.version", "5.0"),
         ] {
@@ -234,6 +275,10 @@ mod tests {
                 "https://a.example! https://b.example",
             ),
             ("manifest_bytes_max", "007", "7"),
+            ("backup.enabled", "TRUE", "true"),
+            ("backup.at", "2:00", "02:00"),
+            ("backup.lease", "60m", "1h"),
+            ("backup.lease", "1d", "24h"),
         ] {
             assert_eq!((find(key).unwrap().normal)(typed).as_deref(), Ok(stored), "{key}");
         }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use contract::time::duration_text;
+
 use crate::definition::SiteDefinition;
 use crate::settings::TABLE;
 
@@ -14,6 +16,7 @@ impl SiteDefinition {
         self.write_settings(&mut file);
         self.write_thresholds(&mut file);
         self.write_components(&mut file);
+        self.write_groups(&mut file);
         file
     }
 
@@ -87,6 +90,31 @@ impl SiteDefinition {
             let _ = writeln!(file, "{} = \"{startup}\"", text(component));
         }
     }
+
+    /// Last, because a key behind `[[group]]` belongs to the group.
+    fn write_groups(&self, file: &mut String) {
+        file.push_str(
+            "\n# Components that are restarted together, in the order in which they start. Who is \
+             restarted with\n# one that crashed: one-for-all all of them, rest-for-one those behind \
+             it, one-for-one none. More\n# restarts than so many within that time, and the group is \
+             not restarted again.\n#\n# [[group]]\n# name = \"cloud\"\n\
+             # strategy = \"one-for-all\"\n\
+             # members = [\"SMS_DMP_DOWNLOADER\", \"SMS_DMP_UPLOADER\"]\n\
+             # restarts = 5\n# within = \"5m\"\n",
+        );
+        for group in &self.groups {
+            let _ = write!(
+                file,
+                "\n[[group]]\nname = {}\nstrategy = \"{}\"\nmembers = {}\nrestarts = {}\n\
+                 within = \"{}\"\n",
+                text(&group.name),
+                group.strategy,
+                list(&group.members),
+                group.budget.crashes,
+                duration_text(group.budget.period),
+            );
+        }
+    }
 }
 
 /// A text in quotation marks, on one line. (TOML's own writer may choose a form of many.)
@@ -112,7 +140,9 @@ fn list(names: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use contract::lifecycle::Startup;
+    use std::time::Duration;
+
+    use contract::lifecycle::{Budget, Group, Startup, Strategy as GroupStrategy};
     use contract::settings::{Mode, keys};
     use contract::time::WallTime;
     use proptest::prelude::*;
@@ -133,7 +163,9 @@ mod tests {
             .to_toml()
             .lines()
             .map(|line| match line.strip_prefix("# ") {
-                Some(entry) if entry.contains(" = ") => format!("{entry}\n"),
+                Some(entry) if entry.contains(" = ") || entry.starts_with("[[") => {
+                    format!("{entry}\n")
+                }
                 _ => format!("{line}\n"),
             })
             .collect();
@@ -141,6 +173,27 @@ mod tests {
         let operators = TABLE.iter().filter(|row| !row.fixed).count();
         assert_eq!(site.initial.iter().count(), operators);
         assert_eq!(site.startup["SMS_DMP_UPLOADER"], Startup::Manual);
+        let members = ["SMS_DMP_DOWNLOADER", "SMS_DMP_UPLOADER"];
+        assert_eq!(site.groups, [Group::new("cloud", GroupStrategy::OneForAll, members)]);
+    }
+
+    fn groups() -> impl Strategy<Value = Vec<Group>> {
+        let kind = proptest::sample::select(vec![
+            GroupStrategy::OneForOne,
+            GroupStrategy::OneForAll,
+            GroupStrategy::RestForOne,
+        ]);
+        let group = (kind, 1..4usize, any::<u32>(), 1..10_000_000_000u64);
+        proptest::collection::vec(group, 0..3).prop_map(|groups| {
+            let numbered = groups.into_iter().enumerate();
+            let named = numbered.map(|(number, (kind, members, crashes, period_ms))| {
+                let members = (0..members).map(|member| format!("SMS_{number} {member}"));
+                let mut group = Group::new(format!("group-{number}"), kind, members);
+                group.budget = Budget { crashes, period: Duration::from_millis(period_ms) };
+                group
+            });
+            named.collect()
+        })
     }
 
     fn sites() -> impl Strategy<Value = SiteDefinition> {
@@ -151,8 +204,8 @@ mod tests {
             0..3,
         );
         let numbers = (-840..=720i32, 0..4_000_000_000i64, 1..9u64, any::<bool>());
-        ("[B-M][A-Z0-9]{2}", "[^,\\pC\\pZ]{1,20}", names, startup, numbers).prop_map(
-            |(code, name, points, startup, (bias_minutes, installed, level, offline))| {
+        ("[B-M][A-Z0-9]{2}", "[^,\\pC\\pZ]{1,20}", names, startup, numbers, groups()).prop_map(
+            |(code, name, points, startup, (bias_minutes, installed, level, offline), groups)| {
                 // A letter's two cases may be the same name twice.
                 let lower: std::collections::BTreeSet<_> =
                     points.iter().map(|point| point.to_lowercase()).collect();
@@ -166,7 +219,9 @@ mod tests {
                     site.thresholds.set(component.clone(), triple);
                 }
                 site.startup = startup;
+                site.groups = groups;
                 if offline {
+                    site.initial.set(&keys::BACKUP_ENABLED, &true);
                     site.initial.set(&keys::MODE, &Mode::Offline);
                     site.initial.set(&keys::PACKAGE_BYTES_MAX, &level);
                 }

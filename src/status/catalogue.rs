@@ -55,7 +55,10 @@ macro_rules! catalogue {
        $text:literal, $note:literal;)*) => {
         /// The ids of the catalogue by name.
         pub mod ids {
-            $(#[doc = concat!("`", $text, "` (", $note, ")")] pub const $name: u32 = $id;)*
+            $(
+                #[doc = concat!("`", $text, "` (", stringify!($severity), "; ", $note, ")")]
+                pub const $name: u32 = $id;
+            )*
         }
 
         /// Every message of the catalogue, in ascending order of ids.
@@ -147,6 +150,38 @@ catalogue! {
     COMPONENT_ENDED = 60010, Error, None, Own,
         "The component ended unexpectedly (%1) and is not started again: its restart type forbids it.",
         "%1 how it ended";
+    COMPONENT_STARTED_AGAIN = 60011, Informational, None, Own,
+        "The component is started with SMS_EXECUTIVE, although an operator had stopped it before.",
+        "a stop lasts until the next start of the executive (lifecycle.md 2.4)";
+    COMPONENT_HUNG = 60012, Error, None, Own,
+        "The component hangs: its code has not come back for %1.",
+        "%1 how long; no lease covers it (lifecycle.md 3.10)";
+    COMPONENT_RECOVERED = 60013, Informational, None, Own,
+        "The component's code has come back after %1. It does not hang any longer.",
+        "%1 how long it was away";
+    COMPONENT_ZOMBIE = 60014, Warning, None, Own,
+        "Generation %1 of the component has ended, but its code has not come back and may still hold what it held.",
+        "%1 the generation; Rust cannot end a thread (lifecycle.md 3.9)";
+    COMPONENT_ZOMBIE_GONE = 60015, Informational, None, Own,
+        "The code of generation %1 of the component has come back. Nothing of that generation is left.",
+        "%1 the generation; after 60014";
+    COMPONENT_STARTUP_CHANGED = 60016, Informational, None, Own,
+        "The startup type of the component was changed from %1 to %2.",
+        "%1 and %2 Automatic, Manual or Disabled; as event 7040 of the Service Control Manager";
+    COMPONENT_REMOVED = 60017, Informational, None, Own,
+        "The component was removed.", "it stays listed until the host ends";
+    COMPONENT_DROP_PANICKED = 60018, Warning, None, Own,
+        "What the component had in memory could not be cleaned up: its drop panicked (%1).",
+        "%1 what it panicked with; how its life ended stays as it was";
+    INBOX_FULL = 60019, Warning, None, Own,
+        "The inbox of %1 is full (1816). Messages of %2 wait until there is room.",
+        "%1 the receiver, %2 the sender; ERROR_NOT_ENOUGH_QUOTA, nothing is lost";
+    MESSAGE_SET_ASIDE = 60020, Warning, None, Own,
+        "Message %1 (%2) was set aside and is not delivered any more: %3",
+        "%1 the name of its type, %2 its id, %3 why";
+    CONTROL_TIMED_OUT = 60021, Warning, None, Own,
+        "The component did not answer the control \"%1\" within %2 (1053). It is not ended for that.",
+        "%1 the control, %2 how long; a stop that takes too long is 60008";
 
     EXECUTIVE_STOPPED = 60101, Informational, EXECUTIVE, Own,
         "SMS_EXECUTIVE has stopped.", "all its components have stopped";
@@ -161,6 +196,33 @@ catalogue! {
     NOT_KEPT = 60106, Error, EXECUTIVE, Own,
         "What must outlive the process could not be written: %1",
         "%1 why; it is tried again with every change";
+    SHARD_LOST = 60107, Error, EXECUTIVE, Own,
+        "The thread of shard %1 was lost: code of %2 has not come back. The other components of that shard are started again on a new thread.",
+        "%1 the shard's number, %2 the component; the others are not charged (lifecycle.md 3.9)";
+    GROUP_RESTARTS = 60108, Informational, EXECUTIVE, Own,
+        "Group %1 (%2) is restarted in %3.",
+        "%1 the group, %2 its strategy, %3 the delay (lifecycle.md 3.3)";
+    GROUP_FAILED = 60109, Error, EXECUTIVE, Own,
+        "Group %1 had to be restarted more than %2 times within %3 and is not restarted again. Start its members or reset them in Service Manager.",
+        "%1 the group, %2 and %3 its restart budget, which is exceeded";
+    EXECUTIVE_RESTARTS = 60110, Warning, EXECUTIVE, Own,
+        "SMS_EXECUTIVE is restarted because of %1, which ended unexpectedly too often.",
+        "%1 the component that escalates (lifecycle.md 3.5)";
+    EXECUTIVE_GIVES_UP = 60111, Error, EXECUTIVE, Own,
+        "SMS_EXECUTIVE had to be restarted more than %1 times within %2, at last because of %3. It stops and ends with exit code 20.",
+        "%1 and %2 its restart budget, %3 the component (lifecycle.md 3.5)";
+    EXECUTIVE_ENDED_BADLY = 60112, Warning, EXECUTIVE, Own,
+        "SMS_EXECUTIVE did not end as it should before this start.",
+        "its process was killed or lost, or the computer was (lifecycle.md part 4, P07)";
+    HOLD_TAKEN = 60113, Informational, EXECUTIVE, Own,
+        "A hold (%1) keeps %2 down, for %3 at most.",
+        "%1 the kind, %2 the component or \"every component\", %3 its lease";
+    HOLD_ENDED = 60114, Informational, EXECUTIVE, Own,
+        "The hold (%1) on %2 has ended.",
+        "%1 the kind, %2 the component or \"every component\"; it was released";
+    HOLD_RAN_OUT = 60115, Warning, EXECUTIVE, Own,
+        "The hold (%1) on %2 was not released before its lease ran out, and holds no longer.",
+        "%1 the kind, %2 the component or \"every component\"";
 
     UPDATE_CHECK_COMPLETED = 60201, Informational, DOWNLOADER, Own,
         "The check for updates is complete: %1 listed, %2 applicable.", "numbers of updates";
@@ -284,6 +346,107 @@ mod tests {
             "Distribution Manager successfully processed package Update (package ID = PS100001)."
         );
         assert!(describe(ids::UPLOAD_FAILED, &[]).1.ends_with(": "));
+    }
+
+    #[test]
+    fn what_the_executive_says_of_supervision_reads_well() {
+        use Severity::{Error, Informational, Warning};
+        for (id, severity, words, start) in [
+            (ids::COMPONENT_STARTED_AGAIN, Informational, &[][..], "The component is started with"),
+            (ids::COMPONENT_HUNG, Error, &["3m"], "The component hangs: its code has not come"),
+            (
+                ids::COMPONENT_RECOVERED,
+                Informational,
+                &["4m"],
+                "The component's code has come back",
+            ),
+            (
+                ids::COMPONENT_ZOMBIE,
+                Warning,
+                &["7"],
+                "Generation 7 of the component has ended, but",
+            ),
+            (ids::COMPONENT_ZOMBIE_GONE, Informational, &["7"], "The code of generation 7 of the"),
+            (
+                ids::COMPONENT_STARTUP_CHANGED,
+                Informational,
+                &["Automatic", "Manual"],
+                "The startup type of the component was changed from Automatic to Manual.",
+            ),
+            (ids::COMPONENT_REMOVED, Informational, &[], "The component was removed."),
+            (ids::COMPONENT_DROP_PANICKED, Warning, &["boom"], "What the component had in memory"),
+            (
+                ids::INBOX_FULL,
+                Warning,
+                &["SMS_A", "SMS_B"],
+                "The inbox of SMS_A is full (1816). Messages of SMS_B wait until there is room.",
+            ),
+            (
+                ids::MESSAGE_SET_ASIDE,
+                Warning,
+                &["PackagePublished", "0:1/7", "failed 3 times, at last: error 5: text"],
+                "Message PackagePublished (0:1/7) was set aside and is not delivered any more: failed",
+            ),
+            (
+                ids::CONTROL_TIMED_OUT,
+                Warning,
+                &["pause", "30s"],
+                "The component did not answer the control \"pause\" within 30s (1053).",
+            ),
+            (
+                ids::SHARD_LOST,
+                Error,
+                &["3", "SMS_A"],
+                "The thread of shard 3 was lost: code of SMS_A has not come back.",
+            ),
+            (
+                ids::GROUP_RESTARTS,
+                Informational,
+                &["cloud", "one-for-all", "500ms"],
+                "Group cloud (one-for-all) is restarted in 500ms.",
+            ),
+            (
+                ids::GROUP_FAILED,
+                Error,
+                &["cloud", "5", "5m"],
+                "Group cloud had to be restarted more than 5 times within 5m and is not restarted",
+            ),
+            (ids::EXECUTIVE_RESTARTS, Warning, &["SMS_A"], "SMS_EXECUTIVE is restarted because of"),
+            (
+                ids::EXECUTIVE_GIVES_UP,
+                Error,
+                &["5", "5m", "SMS_A"],
+                "SMS_EXECUTIVE had to be restarted more than 5 times within 5m, at last because of \
+                 SMS_A. It stops and ends with exit code 20.",
+            ),
+            (ids::EXECUTIVE_ENDED_BADLY, Warning, &[], "SMS_EXECUTIVE did not end as it should"),
+            (
+                ids::HOLD_TAKEN,
+                Informational,
+                &["backup", "every component", "1h"],
+                "A hold (backup) keeps every component down, for 1h at most.",
+            ),
+            (
+                ids::HOLD_ENDED,
+                Informational,
+                &["maintenance", "SMS_A"],
+                "The hold (maintenance) on SMS_A has ended.",
+            ),
+            (
+                ids::HOLD_RAN_OUT,
+                Warning,
+                &["backup", "every component"],
+                "The hold (backup) on every component was not released before its lease ran out",
+            ),
+        ] {
+            assert_eq!(find(id).map(|row| row.severity), Some(severity), "{id}");
+            let (module, text) = describe(id, &strings(words));
+            assert_eq!(module, MODULE_OWN, "{id}");
+            assert!(text.starts_with(start), "{id}: {text}");
+            assert!(words.iter().all(|word| text.contains(word)), "{id}: {text}");
+            let next = format!("%{}", words.len() + 1);
+            assert!(!find(id).unwrap().text.contains(&next), "{id} has more strings");
+        }
     }
 
     #[test]

@@ -94,6 +94,11 @@ impl StatusManager {
         }
     }
 
+    /// Changes the bias, as daylight saving does. A tally goes on until the new midnight.
+    pub fn set_bias(&mut self, minutes: i32) {
+        self.bias_minutes = minutes;
+    }
+
     /// Makes a component known, with nothing in its tally. One that is known stays as it is.
     pub fn register(&mut self, component: &str) {
         self.rows.entry(component.to_ascii_uppercase()).or_insert_with(|| Row {

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use contract::control::{Accepted, Ask, Outcome, Refusal, ServiceStatus, Told};
+use contract::control::{Accepted, Ask, ComponentStatus, Outcome, Refusal, ServiceStatus, Told};
 use contract::{Code, OpId, State};
 use serde::Serialize;
 
 use crate::console::{Console, Reply, beside_the_point};
 use crate::exit::ExitStatus;
 use crate::render::json;
+use crate::target::{group_of_word, is_member};
 
 /// What is to be done with whom.
 pub(super) struct Action {
@@ -27,6 +28,8 @@ pub(super) struct Action {
 pub(super) enum Look {
     /// The subject's own.
     Component,
+    /// That of the components in the group that the subject names.
+    Group,
     /// That of the executive.
     Executive,
     /// A backup has none; what it leaves behind is the executive.
@@ -175,7 +178,8 @@ impl Report {
         }
         if action.look == Look::Component && is_stopping(console, &action.subject) {
             // "Already running" is true to the letter and of no use: it is on its way down.
-            refusal.way_out = format!("wait {} Stopped, then start it", action.subject);
+            refusal.way_out =
+                format!("start --queue {} starts it once it has stopped", action.subject);
             return Report::new(action).refused(&refusal);
         }
         if manner.strict {
@@ -191,6 +195,16 @@ impl Report {
             Look::Component => {
                 let row = console.component(&action.subject);
                 self.state = row.ok().map(|row| row.state.to_string());
+            }
+            Look::Group => {
+                let group = group_of_word(&action.subject).unwrap_or_default();
+                let mut rows = console.components().unwrap_or_default();
+                rows.retain(|row| is_member(row, group));
+                self.state = state_of_all(&rows);
+                if self.note.is_empty() {
+                    let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+                    self.note = names.join(", ");
+                }
             }
             Look::Executive => {
                 if let Ok(status) = console.service_status() {
@@ -293,6 +307,22 @@ impl Report {
             line += &format!("; {}", self.note);
         }
         crate::plain::cell(&line) + "\n"
+    }
+}
+
+/// `Running`, or `2 Running, 1 Stopped`; nothing of nobody.
+fn state_of_all(rows: &[ComponentStatus]) -> Option<String> {
+    let states = State::ALL.into_iter().filter_map(|state| {
+        let count = rows.iter().filter(|row| row.state == state).count();
+        (count > 0).then_some((state, count))
+    });
+    match states.collect::<Vec<_>>().as_slice() {
+        [] => None,
+        [(state, _)] => Some(state.to_string()),
+        several => {
+            let counted = several.iter().map(|(state, count)| format!("{count} {state}"));
+            Some(counted.collect::<Vec<_>>().join(", "))
+        }
     }
 }
 

@@ -46,7 +46,7 @@ const MEANINGS: &[(Code, &str, &str)] = &[
     (
         Code::DEPENDENTS_RUNNING,
         "other running components depend on it",
-        "stop those first, or stop them all in one line",
+        "stop those first; stop --dependents takes them along, leaves first",
     ),
     (
         Code::INVALID_CONTROL,
@@ -65,18 +65,23 @@ const MEANINGS: &[(Code, &str, &str)] = &[
     ),
     (
         Code::DATABASE_LOCKED,
-        "a hold keeps components down: a backup runs",
-        "wait for the end of the backup; exec query shows holds",
+        "a hold keeps it down: a backup runs, or an operator works on it",
+        "wait for the end of the backup, or release it; query shows its holds, exec query those of all",
     ),
     (
         Code::ALREADY_RUNNING,
         "it was to be started, and is not stopped",
-        "nothing to do if it runs; resume it if it is paused",
+        "nothing to do if it runs; resume it if it is paused; start --queue if it is stopping",
     ),
     (
         Code::DISABLED,
         "its startup type is Disabled",
-        "it can be started once its startup type is another",
+        "it can be started once startup NAME manual gives it another",
+    ),
+    (
+        Code::CIRCULAR_DEPENDENCY,
+        "components depend on each other in a circle, so that none of them could be the first",
+        "take one of those dependencies out of its registration",
     ),
     (Code::DOES_NOT_EXIST, "nothing has that name", "components lists the components"),
     (
@@ -96,13 +101,27 @@ const MEANINGS: &[(Code, &str, &str)] = &[
         "query --json shows the error as last_exit",
     ),
     (Code::PROCESS_ABORTED, "the thread that carried it was lost", "start it"),
-    (Code::DEPENDENCY_FAIL, "what it depends on is not there", "start that first"),
+    (
+        Code::DEPENDENCY_FAIL,
+        "what it depends on is not there",
+        "query shows what it waits for, or what failed; start that first",
+    ),
     (
         Code::START_HANG,
         "its start made no progress in time, and was ended",
         "its log shows how far it came",
     ),
+    (
+        Code::MARKED_FOR_DELETE,
+        "it was removed, or is about to be, and is not started any more",
+        "do without it; query shows it as removed until the host ends",
+    ),
     (Code::EXISTS, "something of that name is there already", "choose another name"),
+    (
+        Code::DEPENDENCY_DELETED,
+        "what it depends on does not exist: it was removed, or never registered",
+        "components lists what there is",
+    ),
     (Code::NEVER_STARTED, "it was never started, so it has no exit code yet", "start it"),
     (
         Code::SHUTDOWN_IN_PROGRESS,

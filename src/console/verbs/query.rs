@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::{Category, Kind, Verb, targets_arg, texts};
 use crate::console::{Console, Reply, beside_the_point};
 use crate::exit::ExitStatus;
+use crate::plain::cell;
 use crate::render::{Align, Column, View, grid};
 use crate::target::{Reporter, Targets};
 use crate::when::{iso, rough, utc};
@@ -25,8 +26,12 @@ pub(super) const QUERY: Verb = Verb {
     details: "Query never waits for a component. The number behind a state is the Service \
               Control Manager's. GEN counts the lives of a component, FOR is how long it has \
               been in its state, EXIT is the Win32 exit code of its last life (1077: none yet). \
-              \"restart needed\" names stored settings that take effect only at its next start. \
-              The status is 3 if some target is not Running.",
+              \"restart needed\" names stored settings that take effect only at its next start, \
+              \"held by\" what keeps it down, whatever is wanted of it; a zombie is a life that \
+              was ended and whose code has not come back. Of a single component there is more \
+              below the table, where there is something to say: its group, a stop that \
+              persists, messages that wait to be sent, a drop that panicked. The status is 3 if \
+              some target is not Running.",
     examples: &[
         ("query", "all components"),
         ("query dmp_downloader", "one; the SMS_ may be left out"),
@@ -91,6 +96,14 @@ struct Row {
     checkpoint: u32,
     wait_hint_ms: u64,
     restart_needed: Vec<String>,
+    holds: Vec<String>,
+    persist: bool,
+    group: Option<String>,
+    waits_for: Vec<String>,
+    hung: bool,
+    zombies: u32,
+    outbox: u64,
+    drop_panicked: Option<String>,
     #[serde(skip)]
     since_shown: String,
 }
@@ -141,6 +154,14 @@ impl Row {
             checkpoint: status.checkpoint,
             wait_hint_ms: u64::try_from(status.wait_hint.as_millis()).unwrap_or(u64::MAX),
             restart_needed: status.restart_required.clone(),
+            holds: status.holds.iter().map(ToString::to_string).collect(),
+            persist: status.persist,
+            group: status.group.clone(),
+            waits_for: status.waits_for.clone(),
+            hung: status.hung,
+            zombies: status.zombies,
+            outbox: status.outbox,
+            drop_panicked: status.drop_panicked.clone(),
             since_shown: utc(status.since_utc),
         }
     }
@@ -155,6 +176,24 @@ impl Row {
         }
         parts.join("; ")
     }
+
+    /// What a table of many has no room for, a line each, where there is something to say.
+    fn more(&self) -> String {
+        let mut lines = Vec::new();
+        if let Some(group) = &self.group {
+            lines.push(format!("group: {group}"));
+        }
+        if self.persist {
+            lines.push("persist: its stop outlasts the next start of the executive".to_owned());
+        }
+        if self.outbox > 0 {
+            lines.push(format!("outbox: {}, waiting for room at their receivers", self.outbox));
+        }
+        if let Some(text) = &self.drop_panicked {
+            lines.push(format!("drop panicked: {text}"));
+        }
+        lines.iter().map(|line| cell(line) + "\n").collect()
+    }
 }
 
 /// Why it is as it is, in a few words; nothing for one that simply runs.
@@ -164,8 +203,14 @@ fn why(status: &ComponentStatus, now: Moment) -> String {
         Some(Substate::Backoff { until }) => {
             parts.push(format!("restart in {}", rough(until.since(now))));
         }
+        // What holds it says so itself.
+        Some(Substate::Held) if !status.holds.is_empty() => {}
         Some(substate) => parts.push(substate.to_string()),
         None => {}
+    }
+    if !status.holds.is_empty() {
+        let holds: Vec<String> = status.holds.iter().map(ToString::to_string).collect();
+        parts.push(format!("held by {}", holds.join(", ")));
     }
     let crashed = matches!(status.substate, Some(Substate::Backoff { .. } | Substate::Failed));
     if let (true, Some(exit)) = (crashed, &status.last_exit) {
@@ -174,6 +219,17 @@ fn why(status: &ComponentStatus, now: Moment) -> String {
     if !status.state.is_settled() {
         let hint = contract::time::duration_text(status.wait_hint);
         parts.push(format!("checkpoint {}, next in {hint}", status.checkpoint));
+    }
+    if !status.waits_for.is_empty() {
+        parts.push(format!("waits for {}", status.waits_for.join(", ")));
+    }
+    if status.hung {
+        parts.push("hung".to_owned());
+    }
+    match status.zombies {
+        0 => {}
+        1 => parts.push("1 zombie".to_owned()),
+        zombies => parts.push(format!("{zombies} zombies")),
     }
     if status.startup == Startup::Manual {
         parts.push("startup Manual".to_owned());
@@ -205,7 +261,11 @@ impl View for Rows {
                 row.remove(SINCE);
             }
         }
-        grid(&columns, rows, width)
+        let more = match self.0.as_slice() {
+            [row] => row.more(),
+            _ => String::new(),
+        };
+        grid(&columns, rows, width) + &more
     }
 }
 

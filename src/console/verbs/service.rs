@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgMatches};
 use contract::control::{Ask, Refusal, ServiceCommand};
-use contract::{Code, State};
+use contract::{Code, Generation, State};
 use serde::Serialize;
 
 use super::action::{Action, Look, carry_out, reply};
@@ -23,7 +23,10 @@ pub(super) const EXEC: Verb = Verb {
     category: Category::Operate,
     about: "Query, start, stop or restart SMS_EXECUTIVE as a whole",
     details: "A restart starts the components whose startup type is Automatic, also those that \
-              an operator had stopped, and puts every stored setting into effect.",
+              an operator had stopped, unless with --persist, and puts every stored setting into \
+              effect. query also shows what holds every component, lives that were ended and \
+              whose code has not come back (zombies), and the status that the process would \
+              end with: see help exit-status.",
     examples: &[
         ("exec query", "its state, and how many components run"),
         ("exec restart", "restart all of it"),
@@ -76,17 +79,45 @@ struct Executive {
     running: u64,
     components: u64,
     holds: Vec<String>,
+    zombies: Vec<Zombie>,
+    exit_status: Option<u8>,
+    after_unclean_end: bool,
+}
+
+/// A life that was ended and whose code has not come back.
+#[derive(Serialize)]
+struct Zombie {
+    component: String,
+    generation: u64,
 }
 
 impl View for Executive {
     fn text(&self, _width: Option<u16>) -> String {
-        let Executive { name, state, scm_state, running, components, holds } = self;
-        let mut text =
-            format!("{name}: {state} ({scm_state}), {running} of {components} components run");
-        if !holds.is_empty() {
-            text += &format!("; held by {}", holds.join(", "));
+        let Executive { name, state, scm_state, running, components, .. } = self;
+        let mut parts = vec![format!(
+            "{name}: {state} ({scm_state}), {running} of {components} components run"
+        )];
+        if !self.holds.is_empty() {
+            parts.push(format!("held by {}", self.holds.join(", ")));
         }
-        cell(&text)
+        if !self.zombies.is_empty() {
+            let shown = |z: &Zombie| format!("{} (generation {})", z.component, z.generation);
+            let zombies: Vec<String> = self.zombies.iter().map(shown).collect();
+            parts.push(format!("zombies: {}", zombies.join(", ")));
+        }
+        if let Some(status) = self.exit_status {
+            parts.push(format!("exit status {status}"));
+        }
+        if self.after_unclean_end {
+            parts.push("the one before did not end as it should".to_owned());
+        }
+        cell(&parts.join("; "))
+    }
+}
+
+impl Zombie {
+    fn of((component, generation): (String, Generation)) -> Zombie {
+        Zombie { component, generation: generation.0 }
     }
 }
 
@@ -119,7 +150,10 @@ fn query(console: &mut Console<'_>, args: &ArgMatches) -> Result<Reply, Refusal>
         scm_state: status.state.number(),
         running: status.running,
         components: status.components,
-        holds: status.holds,
+        holds: status.holds.iter().map(ToString::to_string).collect(),
+        zombies: status.zombies.into_iter().map(Zombie::of).collect(),
+        exit_status: status.exit_status,
+        after_unclean_end: status.after_unclean_end,
     };
     Ok(console.show(args, &view).and_status(exit))
 }

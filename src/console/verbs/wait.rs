@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches};
-use contract::control::{Ask, ClockView, ComponentStatus, Refusal, Told};
+use contract::control::{Ask, ClockView, ComponentStatus, Refusal, Told, Until};
 use contract::time::duration_text;
-use contract::{Code, OpId};
+use contract::{Code, Generation, Moment, OpId, State};
 use serde::Serialize;
 
 use super::{Category, Kind, Verb, text, within_arg};
@@ -21,15 +21,18 @@ pub(super) const WAIT: Verb = Verb {
     aliases: &[],
     category: Category::Look,
     about: "Wait until components are in a state, or an operation has ended",
-    details: "STATE is a word or a number as query shows it, or a reason for Stopped such as \
-              Failed or Backoff. Time passes as it does for the host: real time live, virtual \
-              time in a simulation. The status is 6 if the time is up, 7 if a component has \
-              failed and will not get there by itself, and 4 if no operation has that number. --generation tells the life after a \
-              restart from the one before.",
+    details: "STATE is a word or a number as query shows it, a reason for Stopped such as Failed \
+              or Backoff, or settled: a state that lasts until somebody acts, with no restart \
+              ahead. --generation tells the life after a restart from the one before; without a \
+              STATE it waits until that life, or a later one, runs. Time passes as it does for \
+              the host: real time live, virtual time in a simulation. The status is 6 if the \
+              time is up, 7 if a component has failed and will not get there by itself, and 4 \
+              if no operation has that number.",
     examples: &[
         ("wait SMS_DMP_DOWNLOADER Running", "until it runs"),
         ("wait all Stopped --within 2m", "until all have stopped, two minutes at most"),
-        ("wait SMS_DMP_DOWNLOADER Running --generation 3", "until its third life or a later runs"),
+        ("wait SMS_DMP_DOWNLOADER --generation 3", "until its third life or a later runs"),
+        ("wait SMS_DMP_DOWNLOADER settled", "until nothing happens to it by itself any more"),
         ("wait --op 12", "until operation #12 has ended"),
     ],
     json: true,
@@ -44,7 +47,7 @@ pub(super) const WAIT: Verb = Verb {
             .arg(
                 Arg::new("state")
                     .value_name("STATE")
-                    .required_unless_present("op")
+                    .required_unless_present_any(["op", "generation"])
                     .value_parser(Condition::parse)
                     .help("The state to wait for"),
             )
@@ -79,7 +82,7 @@ fn whole(what: &str, text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("{what} is a whole number, such as 12"))
 }
 
-const STATES: &[&str] = &["Running", "Stopped", "Paused", "Failed", "Backoff"];
+const STATES: &[&str] = &["Running", "Stopped", "Paused", "Failed", "Backoff", "settled"];
 
 #[derive(Serialize)]
 struct Waited {
@@ -110,9 +113,8 @@ fn wait(console: &mut Console<'_>, args: &ArgMatches) -> Result<Reply, Refusal> 
     if let Some(operation) = args.get_one::<u64>("op") {
         return wait_for_operation(console, args, OpId(*operation), within);
     }
-    let Some(condition) = args.get_one::<Condition>("state").copied() else {
-        return Ok(Reply::default());
-    };
+    let condition = args.get_one::<Condition>("state").copied();
+    let condition = condition.unwrap_or(Condition::State(State::Running));
     let word = text(args, "target").unwrap_or_default();
     let targets = Targets::resolve(&[word], &console.components()?);
     if let Some(refusal) = targets.unknown.into_iter().next() {
@@ -134,19 +136,18 @@ struct Goal {
 }
 
 impl Goal {
-    /// On real time looks as often as a person would notice. Virtual time costs what is looked
-    /// at and not how long it lasts: the steps grow with what has been waited, so that a moment
-    /// is met to 10 ms and a century ends.
+    /// The host waits, on virtual time as long as there is; on real time a little at a time, and
+    /// the interrupt is looked at in between.
     fn wait(
         &self,
         console: &mut Console<'_>,
         args: &ArgMatches,
         within: Duration,
     ) -> Result<Reply, Refusal> {
-        let ClockView { now: start, is_virtual, .. } = console.clock()?;
-        let mut waited = Duration::ZERO;
+        let mut rounds = Rounds::new(console.clock()?, within);
+        let mut rows = self.look(console)?;
         loop {
-            let rows = self.look(console)?;
+            let waited = rounds.waited;
             let Some(first_late) = rows.iter().find(|row| !self.is_met(row)) else {
                 return Ok(console.show(args, &self.waited(&rows, waited)));
             };
@@ -166,12 +167,66 @@ impl Goal {
                     reply.and_problem(ExitStatus::TIMED_OUT, &self.too_late(first_late, within))
                 );
             }
-            let step = if is_virtual { virtual_step(waited, within) } else { LIVE_STEP };
-            let pass = step.min(within - waited);
-            // A live host passes a little more than it is asked to; one that passes less must
-            // not make this wait longer.
-            let now = console.host.pass(pass)?.now;
-            waited = now.since(start).max(waited + pass);
+            rows = self.round(console, rows, &mut rounds)?;
+            rounds.idle = if rounds.waited > waited { 0 } else { rounds.idle + 1 };
+        }
+    }
+
+    /// Lets the host wait for each that is late, in turn, and looks at all of them again.
+    fn round(
+        &self,
+        console: &mut Console<'_>,
+        rows: Vec<ComponentStatus>,
+        rounds: &mut Rounds,
+    ) -> Result<Vec<ComponentStatus>, Refusal> {
+        let before = rounds.waited;
+        let end = before + rounds.piece();
+        for row in rows.iter().filter(|row| !self.is_met(row)) {
+            let until = if rounds.is_stuck() { None } else { self.until(row) };
+            let Some(until) = until else {
+                let step = rounds.step().min(end - rounds.waited);
+                rounds.passed_to(console.host.pass(step)?.now, rounds.waited + step);
+                break;
+            };
+            match console.host.wait_for(&row.name, until, end - rounds.waited) {
+                // Of one component this is its state as it came about: live, it may be over by
+                // the time of another look.
+                Ok(status) if self.names.len() == 1 => {
+                    rounds.passed_to(console.now()?, before);
+                    return Ok(vec![status]);
+                }
+                Ok(_) => rounds.passed_to(console.now()?, before),
+                Err(refusal) if refusal.code == Code::REQUEST_TIMEOUT => {
+                    rounds.passed_to(console.now()?, end);
+                }
+                Err(refusal) => return Err(refusal),
+            }
+            if rounds.waited >= end {
+                break;
+            }
+        }
+        self.look(console)
+    }
+
+    /// What the host is to wait for so that a late component gets nearer; nothing if it knows no
+    /// such thing, and has to be looked at again and again.
+    fn until(&self, row: &ComponentStatus) -> Option<Until> {
+        const LASTING: [Condition; 2] =
+            [Condition::State(State::Running), Condition::State(State::Paused)];
+        if LASTING.contains(&self.condition) && !Until::Settled.holds(row) {
+            // On the way there it may fail, and then it is not waited for any longer.
+            return Some(Until::Settled);
+        }
+        match self.condition {
+            Condition::State(State::Running) if self.generation > 0 => {
+                Some(Until::Generation(Generation(self.generation)))
+            }
+            _ if row.generation.0 < self.generation => None,
+            Condition::State(state) => Some(Until::State(state)),
+            Condition::Settled => Some(Until::Settled),
+            Condition::Why(_) if row.state != State::Stopped => Some(Until::State(State::Stopped)),
+            Condition::Why(_) if Until::Settled.holds(row) => None,
+            Condition::Why(_) => Some(Until::Settled),
         }
     }
 
@@ -227,6 +282,46 @@ impl Goal {
 
 /// Between two looks at a live host.
 const LIVE_STEP: Duration = Duration::from_millis(50);
+
+/// How the time goes by while components are waited for.
+struct Rounds {
+    start: Moment,
+    is_virtual: bool,
+    within: Duration,
+    waited: Duration,
+    /// Rounds since time last passed: a host that tells of progress and makes none must not be
+    /// asked for ever.
+    idle: u32,
+}
+
+impl Rounds {
+    fn new(clock: ClockView, within: Duration) -> Rounds {
+        let ClockView { now: start, is_virtual, .. } = clock;
+        Rounds { start, is_virtual, within, waited: Duration::ZERO, idle: 0 }
+    }
+
+    /// How long the host may wait before the interrupt is looked at.
+    fn piece(&self) -> Duration {
+        let left = self.within - self.waited;
+        if self.is_virtual { left } else { LIVE_STEP.min(left) }
+    }
+
+    /// The time between two looks.
+    fn step(&self) -> Duration {
+        if self.is_virtual { virtual_step(self.waited, self.within) } else { LIVE_STEP }
+    }
+
+    /// It is `now`, and `at_least` has been waited: a live host passes a little more than it is
+    /// asked to; one that passes less must not make this wait longer.
+    fn passed_to(&mut self, now: Moment, at_least: Duration) {
+        self.waited = now.since(self.start).max(at_least).max(self.waited);
+    }
+
+    fn is_stuck(&self) -> bool {
+        const IDLE_MAX: u32 = 100;
+        self.idle > IDLE_MAX
+    }
+}
 
 /// Up to the next look in virtual time: a sixteenth of what has been waited, in whole 10 ms, a
 /// minute at most; of a long wait more, so that there are some ten thousand looks and no more.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use contract::control::{Accepted, Refusal};
 use contract::id::ComponentId;
-use contract::lifecycle::{Code, Command, Desired, Startup, State, Substate};
+use contract::lifecycle::{
+    Code, Command, CommandOptions, Desired, HoldKind, Startup, State, Substate,
+};
 use contract::time::Moment;
 
 use super::Executive;
-use super::record::Record;
-use super::service::Plan;
+use super::record::{Queued, Record};
 use crate::lifecycle::{Action, Event, Rule, Situation, rule};
 use crate::order::Order;
 
@@ -24,11 +25,24 @@ impl Executive {
         now: Moment,
         id: ComponentId,
         command: Command,
+        options: CommandOptions,
     ) -> Result<Accepted, Refusal> {
         let index = self.index(id);
-        if let Some(accepted) = self.command_during_restart(index, command) {
-            return Ok(accepted);
-        }
+        let answer = match self.command_during_restart(index, command, options) {
+            Some(accepted) => Ok(accepted),
+            None => self.command_by_table(now, index, command, options),
+        };
+        self.settle(now);
+        answer
+    }
+
+    fn command_by_table(
+        &mut self,
+        now: Moment,
+        index: usize,
+        command: Command,
+        options: CommandOptions,
+    ) -> Result<Accepted, Refusal> {
         let record = &self.records[index];
         let situation = Situation::of(record.state, record.substate);
         let action = match rule(situation, command) {
@@ -40,15 +54,18 @@ impl Executive {
                 action
             }
             Rule::Nothing => return Ok(nothing_to_do(record)),
-            Rule::Join(code) => return Ok(self.join(index, command, code)),
+            Rule::Join(code) => return Ok(self.join(index, command, code, options)),
             Rule::Refuse(code) => {
+                if options.queue && can_be_queued(situation, command) {
+                    return self.queue(index, command);
+                }
                 if command == Command::Stop && record.state == State::Stopped {
-                    self.records[index].desired = Desired::Down;
+                    self.want_down(index, options);
                 }
                 return Err(self.refusal(index, code));
             }
         };
-        self.act(now, index, command, action)
+        self.act(now, index, command, action, options)
     }
 
     fn act(
@@ -57,155 +74,317 @@ impl Executive {
         index: usize,
         command: Command,
         action: Action,
+        options: CommandOptions,
     ) -> Result<Accepted, Refusal> {
-        let record = &mut self.records[index];
-        let id = record.id;
         match action {
-            Action::Start => {
-                self.check_start(index)?;
-                let record = &mut self.records[index];
-                if record.substate == Substate::Failed {
-                    record.crashes.forgive();
-                }
-                record.desired = Desired::Up;
-                let accepted = self.begin_operation(index, State::Running);
-                self.begin_life(now, index);
-                Ok(accepted)
-            }
-            Action::Stop => {
-                record.desired = Desired::Down;
-                if record.substate == Substate::Failed {
-                    record.crashes.forgive();
-                }
-                let accepted = self.begin_operation(index, State::Stopped);
-                if self.records[index].state == State::Stopped {
-                    self.set_stopped(now, index, Substate::Operator, None);
-                    self.resolve(index, Code::OK, "stopped");
-                } else {
-                    self.order_stop(now, index);
-                }
-                Ok(accepted)
-            }
-            Action::Restart => {
-                self.check_start(index)?;
-                self.records[index].desired = Desired::Up;
-                let accepted = self.begin_operation(index, State::Running);
-                self.order_stop(now, index);
-                self.records[index].starts_again = true;
-                Ok(accepted)
-            }
-            Action::Kill => {
-                record.desired = Desired::Down;
-                record.starts_again = false;
-                let accepted = self.begin_operation(index, State::Stopped);
-                self.order_kill(now, index);
-                Ok(accepted)
-            }
+            Action::Start => self.do_start(now, index, options),
+            Action::Stop => self.do_stop(now, index, options),
+            Action::Restart => self.do_restart(now, index, options),
+            Action::Kill => Ok(self.do_kill(now, index)),
             Action::Pause => {
-                record.desired = Desired::Paused;
-                let accepted = self.begin_operation(index, State::Paused);
-                self.change(now, index, Event::PauseOrdered, None);
-                let order = Order::Pause(id, self.records[index].generation);
-                self.order(index, order);
-                Ok(accepted)
+                self.want(index, Desired::Paused);
+                let order = Order::Pause(self.records[index].id, self.records[index].generation);
+                Ok(self.do_step(now, index, Event::PauseOrdered, State::Paused, order))
             }
             Action::Continue => {
-                record.desired = Desired::Up;
-                let accepted = self.begin_operation(index, State::Running);
-                self.change(now, index, Event::ContinueOrdered, None);
-                let order = Order::Continue(id, self.records[index].generation);
-                self.order(index, order);
-                Ok(accepted)
+                self.want(index, Desired::Up);
+                let order = Order::Continue(self.records[index].id, self.records[index].generation);
+                Ok(self.do_step(now, index, Event::ContinueOrdered, State::Running, order))
             }
-            Action::Control => {
-                let generation = record.generation;
-                let order = match command {
-                    Command::Custom(code) => Order::Control(id, generation, code),
-                    _ => {
-                        record.told = Arc::clone(&self.stored);
-                        Order::Changed(id, generation, Arc::clone(&self.stored))
-                    }
-                };
-                self.order(index, order);
-                Ok(Accepted { operation: None, code: Code::OK, note: "handed on".into() })
-            }
-            Action::Clear => {
-                record.crashes.forgive();
-                if matches!(record.substate, Substate::Backoff { .. }) {
-                    self.begin_life(now, index);
-                } else {
-                    self.set_stopped(now, index, Substate::Cleared, None);
-                }
-                Ok(Accepted { operation: None, code: Code::OK, note: "failure cleared".into() })
-            }
+            Action::Control => Ok(self.do_control(index, command)),
+            Action::Clear => Ok(self.do_clear(now, index)),
         }
+    }
+
+    fn do_start(
+        &mut self,
+        now: Moment,
+        index: usize,
+        options: CommandOptions,
+    ) -> Result<Accepted, Refusal> {
+        self.check_start(index)?;
+        self.check_zombies(index, options)?;
+        if self.records[index].substate == Substate::Failed {
+            self.records[index].crashes.forgive();
+        }
+        self.want(index, Desired::Up);
+        let accepted = self.begin_operation(index, State::Running);
+        if !self.hasten_run(now, index) {
+            self.start_dependencies(now, index);
+            self.records[index].ahead.forced = options.force;
+            self.begin_life(now, index);
+        }
+        Ok(accepted)
+    }
+
+    fn do_stop(
+        &mut self,
+        now: Moment,
+        index: usize,
+        options: CommandOptions,
+    ) -> Result<Accepted, Refusal> {
+        if !options.dependents {
+            self.check_dependents(index)?;
+        }
+        self.want_down(index, options);
+        self.leave_run(now, index);
+        self.cancel_queued(index);
+        if self.records[index].substate == Substate::Failed {
+            self.records[index].crashes.forgive();
+        }
+        let accepted = self.begin_operation(index, State::Stopped);
+        if self.records[index].state == State::Stopped {
+            self.set_stopped(now, index, Substate::Operator, None);
+            self.resolve(index, Code::OK, "stopped");
+            return Ok(accepted);
+        }
+        for dependent in self.living_dependents(index) {
+            self.want(dependent, Desired::Down);
+            self.cancel_queued(dependent);
+            self.records[dependent].ahead.starts_again = false;
+            self.resolve(dependent, Code::CANCELLED, "it is stopped with what it depends on");
+            self.let_leave(now, dependent);
+        }
+        self.let_leave(now, index);
+        Ok(accepted)
+    }
+
+    fn do_restart(
+        &mut self,
+        now: Moment,
+        index: usize,
+        options: CommandOptions,
+    ) -> Result<Accepted, Refusal> {
+        self.check_start(index)?;
+        self.want(index, Desired::Up);
+        self.leave_run(now, index);
+        let accepted = self.begin_operation(index, State::Running);
+        self.records[index].ahead.starts_again = true;
+        if options.dependents {
+            // It leaves first of all, so that none of them begins anew before it has.
+            self.records[index].ahead.leaving = true;
+            for dependent in self.living_dependents(index) {
+                self.records[dependent].ahead.starts_again = true;
+                self.let_leave(now, dependent);
+            }
+            self.let_leave(now, index);
+        } else {
+            self.order_stop(now, index);
+        }
+        Ok(accepted)
+    }
+
+    fn do_kill(&mut self, now: Moment, index: usize) -> Accepted {
+        self.want(index, Desired::Down);
+        self.leave_run(now, index);
+        self.cancel_queued(index);
+        self.records[index].ahead.starts_again = false;
+        let accepted = self.begin_operation(index, State::Stopped);
+        self.order_kill(now, index);
+        accepted
+    }
+
+    /// A step of the life itself, that leads to `target` by way of a pending state.
+    fn do_step(
+        &mut self,
+        now: Moment,
+        index: usize,
+        event: Event,
+        target: State,
+        order: Order,
+    ) -> Accepted {
+        let accepted = self.begin_operation(index, target);
+        self.change(now, index, event, None);
+        self.order(index, order);
+        accepted
+    }
+
+    fn do_control(&mut self, index: usize, command: Command) -> Accepted {
+        let record = &mut self.records[index];
+        let (id, generation) = (record.id, record.generation);
+        let order = match command {
+            Command::Custom(code) => Order::Control(id, generation, code),
+            _ => {
+                record.told = Arc::clone(&self.stored);
+                Order::Changed(id, generation, Arc::clone(&self.stored))
+            }
+        };
+        self.order(index, order);
+        Accepted { operation: None, code: Code::OK, note: "handed on".into() }
+    }
+
+    fn do_clear(&mut self, now: Moment, index: usize) -> Accepted {
+        self.records[index].crashes.forgive();
+        if !self.records[index].is_backing_off() {
+            self.set_stopped(now, index, Substate::Cleared, None);
+        } else if !self.hasten_run(now, index) {
+            self.begin_by_itself(now, index);
+        }
+        Accepted { operation: None, code: Code::OK, note: "failure cleared".into() }
+    }
+
+    fn want_down(&mut self, index: usize, options: CommandOptions) {
+        let record = &mut self.records[index];
+        if options.persist && !record.persist {
+            record.persist = true;
+            record.desired = Desired::Down;
+            self.keep(index);
+        }
+        self.want(index, Desired::Down);
     }
 
     /// The caller wants what is under way already: it waits for the same operation, or where
     /// nobody waits yet (an automatic restart, a stop for a backup) for one of its own.
-    fn join(&mut self, index: usize, command: Command, code: Code) -> Accepted {
-        let record = &mut self.records[index];
+    fn join(
+        &mut self,
+        index: usize,
+        command: Command,
+        code: Code,
+        options: CommandOptions,
+    ) -> Accepted {
         let target = match command {
             Command::Stop => {
-                record.desired = Desired::Down;
+                self.want_down(index, options);
+                self.cancel_queued(index);
                 State::Stopped
             }
             Command::Pause => State::Paused,
             _ => State::Running,
         };
         let note = "joined what is under way".to_owned();
-        match record.operation {
+        match self.records[index].operation {
             Some(operation) => Accepted { operation: Some(operation.id), code, note },
             None => Accepted { code, note, ..self.begin_operation(index, target) },
         }
     }
 
     /// A restart in its stop phase gives way to a stop, and is joined by another restart (case
-    /// R07).
-    fn command_during_restart(&mut self, index: usize, command: Command) -> Option<Accepted> {
-        let record = &mut self.records[index];
-        if !record.starts_again {
+    /// R07). A stop that waits for dependents gives way to nothing but a kill.
+    fn command_during_restart(
+        &mut self,
+        index: usize,
+        command: Command,
+        options: CommandOptions,
+    ) -> Option<Accepted> {
+        if !self.records[index].ahead.starts_again {
             return None;
         }
         match command {
             Command::Stop => {
-                record.starts_again = false;
-                record.desired = Desired::Down;
+                self.records[index].ahead.starts_again = false;
+                self.want_down(index, options);
                 Some(self.begin_operation(index, State::Stopped))
             }
-            Command::Restart | Command::TryRestart => Some(Accepted {
-                operation: record.operation.map(|operation| operation.id),
-                code: Code::OK,
-                note: "joined the restart under way".into(),
-            }),
+            Command::Restart | Command::TryRestart => {
+                let record = &self.records[index];
+                let note = "joined the restart under way".to_owned();
+                Some(match record.operation {
+                    Some(operation) => {
+                        Accepted { operation: Some(operation.id), code: Code::OK, note }
+                    }
+                    None => Accepted { note, ..self.begin_operation(index, State::Running) },
+                })
+            }
             _ => None,
         }
     }
 
-    /// The executive's own reasons against a start: 1115, 1055, 1058.
-    fn check_start(&self, index: usize) -> Result<(), Refusal> {
-        let record = &self.records[index];
-        if self.service.plan == Plan::Backup {
-            return Err(self.refusal(index, Code::DATABASE_LOCKED));
+    /// Accepts a start or restart for later: at most one waits, and whoever asks again waits
+    /// for that one.
+    fn queue(&mut self, index: usize, command: Command) -> Result<Accepted, Refusal> {
+        self.check_start(index)?;
+        let note = "accepted, to be done when its moment has come".to_owned();
+        let restart = command != Command::Start;
+        let queued = match self.records[index].ahead.queued {
+            Some(queued) => Queued { restart: queued.restart || restart, ..queued },
+            None => Queued { operation: self.next_operation(), restart },
+        };
+        self.records[index].ahead.queued = Some(queued);
+        Ok(Accepted { operation: Some(queued.operation), code: Code::OK, note })
+    }
+
+    /// A stop takes the place of a start that waits: 1223.
+    pub(super) fn cancel_queued(&mut self, index: usize) {
+        if let Some(queued) = self.records[index].ahead.queued.take() {
+            let text = "a later command took its place";
+            self.resolve_operation(queued.operation, Code::CANCELLED, text);
         }
-        if matches!(self.service.state, State::Stopped | State::StopPending) {
-            return Err(self.refusal(index, Code::SHUTDOWN_IN_PROGRESS));
+    }
+
+    /// Reasons against a start that lie outside the component's own state: 1072, 1055, 1115,
+    /// 1058, 1068.
+    pub(super) fn check_start(&self, index: usize) -> Result<(), Refusal> {
+        let record = &self.records[index];
+        if record.removed {
+            return Err(self.refusal(index, Code::MARKED_FOR_DELETE));
+        }
+        self.check_executive(record.name())?;
+        if record.maintenance.is_some() {
+            return Err(self.refusal(index, Code::DATABASE_LOCKED));
         }
         if record.startup == Startup::Disabled {
             return Err(self.refusal(index, Code::DISABLED));
         }
+        if let Some(on) = self.missing_dependency(index) {
+            let on = &self.records[on];
+            let why = if on.state == State::Stopped {
+                on.substate.to_string()
+            } else {
+                on.state.to_string()
+            };
+            return Err(Refusal::new(
+                Code::DEPENDENCY_FAIL,
+                &**record.name(),
+                format!("it depends on {}, which is {} ({why})", on.name(), on.state),
+                format!("bring {} up first", on.name()),
+            ));
+        }
         Ok(())
     }
 
-    fn refusal(&self, index: usize, code: Code) -> Refusal {
+    /// An exclusive component has one life at a time, code that has not come back included.
+    fn check_zombies(&self, index: usize, options: CommandOptions) -> Result<(), Refusal> {
         let record = &self.records[index];
+        if !record.descriptor().exclusive || record.zombies.is_empty() || options.force {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            Code::REQUEST_TIMEOUT,
+            &**record.name(),
+            "code of an earlier life has not come back, and it is exclusive",
+            "wait for it, or insist with --force",
+        ))
+    }
+
+    /// 1051 if components that are not Stopped depend on it.
+    pub(super) fn check_dependents(&self, index: usize) -> Result<(), Refusal> {
+        let dependents = self.living_dependents(index);
+        if dependents.is_empty() || self.records[index].state == State::Stopped {
+            return Ok(());
+        }
+        let names: Vec<&str> = dependents.iter().map(|d| &**self.records[*d].name()).collect();
+        Err(Refusal::new(
+            Code::DEPENDENTS_RUNNING,
+            &**self.records[index].name(),
+            format!("these depend on it and run: {}", names.join(", ")),
+            "stop them first, or all together with --dependents",
+        ))
+    }
+
+    pub(super) fn refusal(&self, index: usize, code: Code) -> Refusal {
+        let record = &self.records[index];
+        let state = record.state;
         let (reason, way_out) = match code {
+            Code::ALREADY_RUNNING if state == State::StopPending => (
+                format!("it is {state}"),
+                "wait until it is stopped, or have it started then with --queue",
+            ),
             Code::ALREADY_RUNNING => {
-                (format!("it is {}", record.state), "restart ends this life and begins another")
+                (format!("it is {state}"), "restart ends this life and begins another")
             }
-            Code::NOT_ACTIVE => (format!("it is {}", record.state), "start begins a life"),
+            Code::NOT_ACTIVE => (format!("it is {state}"), "start begins a life"),
             Code::CANNOT_ACCEPT_CONTROL => {
-                (format!("not while it is {}", record.state), "wait until it is settled")
+                (format!("not while it is {state}"), "wait until it is settled")
             }
             Code::INVALID_CONTROL => ("it does not accept that".to_owned(), ""),
             Code::INVALID_PARAMETER => {
@@ -214,15 +393,27 @@ impl Executive {
             Code::DISABLED => {
                 ("its startup type is Disabled".to_owned(), "make it Automatic or Manual first")
             }
-            Code::DATABASE_LOCKED => {
-                ("a backup holds it".to_owned(), "wait until the backup is done")
+            Code::DATABASE_LOCKED => (
+                format!("a hold keeps it down: {}", HoldKind::Maintenance),
+                "release it, or wait until its lease has run out",
+            ),
+            Code::MARKED_FOR_DELETE => {
+                ("it was removed".to_owned(), "it is gone until the site is started anew")
             }
-            Code::SHUTDOWN_IN_PROGRESS => {
-                ("SMS_EXECUTIVE is stopped or stopping".to_owned(), "exec start starts it")
-            }
-            _ => (format!("not while it is {}", record.state), ""),
+            _ => (format!("not while it is {state}"), ""),
         };
-        Refusal::new(code, &*record.name, reason, way_out)
+        Refusal::new(code, &**record.name(), reason, way_out)
+    }
+}
+
+/// Whether an operator may ask for it now and have it later.
+fn can_be_queued(situation: Situation, command: Command) -> bool {
+    match situation {
+        Situation::StopPending => {
+            matches!(command, Command::Start | Command::Restart | Command::TryRestart)
+        }
+        Situation::StartPending => matches!(command, Command::Restart | Command::TryRestart),
+        _ => false,
     }
 }
 

@@ -1,15 +1,14 @@
 //! News of lives, and lives that are heard of no more (lifecycle.md 2.2, 3).
 
-use std::cmp::Reverse;
 use std::time::Duration;
 
-use contract::lifecycle::{Code, Desired, Exit, State, Substate};
+use contract::lifecycle::{Code, Desired, Escalate, Exit, State, Substate};
 use contract::time::Moment;
 
-use super::{Executive, PENDING_MAX};
+use super::{Crash, Due, Executive, Notice, PENDING_MAX};
 use crate::lifecycle::{Event, next};
-use crate::order::{LifeChange, LifeEvent, Order};
-use crate::supervision::Verdict;
+use crate::order::{Ending, LifeChange, LifeEvent, Order};
+use crate::supervision::{Policy, Verdict};
 
 impl Executive {
     /// News of a life. That of a life that is over or overtaken changes nothing.
@@ -19,20 +18,10 @@ impl Executive {
             return;
         }
         match event.change {
-            LifeChange::Started => {
-                if self.change(now, index, Event::Started, None) {
-                    self.records[index].running_since = Some(now);
-                    self.reached(index, State::Running);
-                    self.tell_changes(index);
-                    if self.records[index].desired == Desired::Paused {
-                        // Its start order said so, and the shard is pausing it already.
-                        self.change(now, index, Event::PauseOrdered, None);
-                    }
-                }
-            }
+            LifeChange::Started => self.started(now, index),
             LifeChange::Checkpoint(hint) => {
                 let record = &mut self.records[index];
-                if !record.state.is_settled() && !record.killing {
+                if !record.state.is_settled() && !record.ahead.killing {
                     record.checkpoint += 1;
                     record.hint = hint;
                     self.set_deadline(index, now + PENDING_MAX);
@@ -50,73 +39,205 @@ impl Executive {
                     self.tell_changes(index);
                 }
             }
-            LifeChange::Ended { exit, failed_deliveries, .. } => {
-                self.ended(now, index, exit, failed_deliveries);
-            }
+            LifeChange::Ended(ending) => self.ended(now, index, ending),
         }
-        self.continue_plan(now);
+        self.settle(now);
     }
 
-    pub(super) fn ended(&mut self, now: Moment, index: usize, exit: Exit, failed_deliveries: u8) {
+    fn started(&mut self, now: Moment, index: usize) {
+        if !self.change(now, index, Event::Started, None) {
+            return;
+        }
+        self.records[index].running_since = Some(now);
+        self.reached(index, State::Running);
+        self.tell_changes(index);
+        if self.records[index].desired == Desired::Paused {
+            // Its start order said so, and the shard is pausing it already.
+            self.change(now, index, Event::PauseOrdered, None);
+        }
+        self.run_queued(now, index);
+    }
+
+    /// A life is over: what follows is its supervisor's to say, unless it was being stopped.
+    pub(super) fn ended(&mut self, now: Moment, index: usize, ending: Ending) {
         let record = &mut self.records[index];
         let from = record.state;
-        if next(from, Event::Ended).is_none() {
+        if next(from, Event::Ended).is_none() || record.ahead.waiting {
             return;
         }
         let ran = record.running_since.take().map_or(Duration::ZERO, |since| now.since(since));
-        let failed = exit.is_abnormal();
-        record.killing = false;
-        record.last_exit = Some(exit.clone());
-        if from == State::StopPending {
-            return self.stop_finished(now, index, exit);
-        }
-        if failed {
+        record.ahead.killing = false;
+        record.ahead.leaving = false;
+        record.hung = None;
+        record.last_exit = Some(ending.exit.clone());
+        record.drop_panicked = ending.drop_panic.clone();
+        // A message that fails again has been paid for the first time (lifecycle.md 3.4).
+        let charged = ending.message.is_none_or(|(_, failed)| failed <= 1);
+        let stopping = from == State::StopPending;
+        let failed = ending.exit.is_abnormal();
+        if failed && !stopping {
             record.crash_count += 1;
         }
-        // A message that fails again has been paid for the first time (lifecycle.md 3.4).
-        let charged = failed_deliveries <= 1;
-        let verdict = record.crashes.after(now, &exit, ran, charged, &record.descriptor);
+        if failed || ending.drop_panic.is_some() {
+            let (id, generation) = (record.id, record.generation);
+            let charged = charged && failed && !stopping && ending.exit != Exit::Lost;
+            let crash = Crash { at: now, id, generation, ending: ending.clone(), charged };
+            self.steps.push(super::Step::Crash(crash));
+        }
+        if stopping {
+            return self.stop_finished(now, index, ending.exit);
+        }
+        self.ended_by_itself(now, index, ending.exit, ran, charged);
+    }
+
+    fn ended_by_itself(
+        &mut self,
+        now: Moment,
+        index: usize,
+        exit: Exit,
+        ran: Duration,
+        charged: bool,
+    ) {
+        let code = match &exit {
+            // It ended well, but whoever wanted it paused has not got that.
+            Exit::Normal if self.records[index].waits_for(State::Paused) => Code::NOT_ACTIVE,
+            _ => exit.code(),
+        };
+        let text = exit.to_string();
+        let grouped = self.group_that_restarts(index);
+        let verdict = match grouped {
+            Some(group) => self.verdict_of_group(now, group, index, &exit, ran, charged),
+            None => self.verdict_of_component(now, index, &exit, ran, charged),
+        };
+        let held = !self.holds(index).is_empty();
+        let down = self.records[index].desired == Desired::Down;
         let substate = match verdict {
+            Verdict::RestartAfter(_) if down => Substate::Operator,
+            Verdict::RestartAfter(_) if held => Substate::Held,
             Verdict::RestartAfter(delay) => Substate::Backoff { until: now + delay },
             Verdict::GiveUp => Substate::Failed,
             Verdict::Leave => match &exit {
                 Exit::Ignore(_) => Substate::Ignored,
-                _ if failed => Substate::Failed,
+                exit if exit.is_abnormal() => Substate::Failed,
                 _ => Substate::Completed,
             },
         };
-        let code = match &exit {
-            // It ended well, but whoever wanted it paused has not got that.
-            Exit::Normal if record.waits_for(State::Paused) => Code::NOT_ACTIVE,
-            _ => exit.code(),
-        };
-        let text = exit.to_string();
         self.set_stopped(now, index, substate, Some(exit));
-        if let Substate::Backoff { until } = substate {
-            self.due.push(Reverse((until, index)));
-        }
         self.resolve(index, code, &text);
+        match (grouped, verdict) {
+            (_, Verdict::RestartAfter(_)) if down || held => {}
+            (Some(group), Verdict::RestartAfter(delay)) => {
+                self.restart_group(now, group, index, delay);
+            }
+            (Some(group), Verdict::GiveUp) => self.fail_group(now, group, index),
+            (None, Verdict::RestartAfter(delay)) => self.set_due(now + delay, Due::Record(index)),
+            (_, Verdict::Leave) | (None, Verdict::GiveUp) => {}
+        }
+        if verdict == Verdict::GiveUp {
+            self.escalate(now, index);
+        }
+        self.run_queued(now, index);
+    }
+
+    fn verdict_of_component(
+        &mut self,
+        now: Moment,
+        index: usize,
+        exit: &Exit,
+        ran: Duration,
+        charged: bool,
+    ) -> Verdict {
+        let record = &mut self.records[index];
+        let descriptor = &record.registration.descriptor;
+        let (restart, budget) = (descriptor.restart, descriptor.budget);
+        let policy = Policy { restart, budget, backoff: descriptor.backoff };
+        let verdict = record.crashes.after(now, exit, ran, charged, &policy);
+        self.with_jitter(verdict, policy.backoff.jitter_percent)
+    }
+
+    pub(super) fn with_jitter(&mut self, verdict: Verdict, percent: u8) -> Verdict {
+        match verdict {
+            Verdict::RestartAfter(delay) => Verdict::RestartAfter(self.jittered(delay, percent)),
+            verdict => verdict,
+        }
+    }
+
+    /// A component has spent its budget: who is to hear of it?
+    fn escalate(&mut self, now: Moment, index: usize) {
+        match self.records[index].descriptor().escalate {
+            Escalate::No => {}
+            Escalate::Group => self.escalate_to_group(now, index),
+            Escalate::Executive => self.escalate_to_executive(now, index),
+        }
     }
 
     /// A stop has finished, one way or another: what the operator or the plan wanted holds.
     pub(super) fn stop_finished(&mut self, now: Moment, index: usize, exit: Exit) {
-        let starts_again = std::mem::take(&mut self.records[index].starts_again);
-        let substate = match self.records[index].desired {
-            Desired::Down => Substate::Operator,
-            Desired::Up | Desired::Paused if self.is_held() => Substate::Held,
-            Desired::Up | Desired::Paused => Substate::Operator,
-        };
+        let held = !self.holds(index).is_empty();
+        let record = &mut self.records[index];
+        let starts_again = std::mem::take(&mut record.ahead.starts_again);
+        let deprived_of = record.ahead.deprived_of.take();
+        let down = record.desired == Desired::Down;
+        let removed = record.removed;
         let text = exit.to_string();
+        if let (Some(name), false) = (deprived_of, starts_again || down) {
+            let exit = Exit::Dependency(name);
+            self.records[index].last_exit = Some(exit.clone());
+            self.set_stopped(now, index, Substate::Failed, Some(exit));
+            return self.resolve(index, Code::DEPENDENCY_FAIL, &text);
+        }
+        let substate = match self.backoff_of_run(index) {
+            _ if removed => Substate::Removed,
+            _ if down => Substate::Operator,
+            _ if held => Substate::Held,
+            Some(substate) => substate,
+            None => Substate::Operator,
+        };
         self.set_stopped(now, index, substate, Some(exit));
-        if starts_again && !self.is_held() {
+        if removed {
+            self.removed(index);
+        }
+        if starts_again && !held {
             self.begin_life(now, index);
         } else {
             self.resolve_if(index, State::Stopped, Code::OK, &text);
+            self.run_queued(now, index);
         }
     }
 
-    pub(super) fn is_held(&self) -> bool {
-        matches!(self.service.state, State::StopPending | State::Stopped)
+    /// A restart that is due by itself begins, unless something has come in between.
+    pub(super) fn begin_by_itself(&mut self, now: Moment, index: usize) {
+        if self.holds(index).is_empty() {
+            self.begin_life(now, index);
+        } else {
+            self.set_stopped(now, index, Substate::Held, None);
+        }
+    }
+
+    /// A start or restart that was queued has its moment.
+    pub(super) fn run_queued(&mut self, now: Moment, index: usize) {
+        let record = &mut self.records[index];
+        let state = record.state;
+        let ready = matches!(state, State::Stopped | State::Running);
+        let Some(queued) = record.ahead.queued.take_if(|_| ready) else { return };
+        let operation = super::Operation { id: queued.operation, target: State::Running };
+        if let Err(refusal) = self.check_start(index) {
+            return self.resolve_operation(queued.operation, refusal.code, &refusal.reason);
+        }
+        self.resolve(index, Code::CANCELLED, "a later command took its place");
+        self.records[index].operation = Some(operation);
+        self.want(index, Desired::Up);
+        match state {
+            State::Stopped => {
+                self.start_dependencies(now, index);
+                self.begin_life(now, index);
+            }
+            _ if queued.restart => {
+                self.order_stop(now, index);
+                self.records[index].ahead.starts_again = true;
+            }
+            _ => self.reached(index, State::Running),
+        }
     }
 
     /// A pending state has lasted too long.
@@ -128,15 +249,20 @@ impl Executive {
             State::StartPending => {
                 self.order(index, Order::Kill(id, generation, Exit::StartHang));
                 // Whatever the shard still says of this life comes too late: it is fenced.
-                self.ended(now, index, Exit::StartHang, 0);
+                self.ended(now, index, Ending::plain(Exit::StartHang));
+                self.lose_stuck_carrier(now, id.shard());
             }
-            State::StopPending if record.killing => self.ended(now, index, Exit::Killed, 0),
+            State::StopPending if record.ahead.killing => {
+                self.ended(now, index, Ending::plain(Exit::Killed));
+                self.lose_stuck_carrier(now, id.shard());
+            }
             State::StopPending => self.order_kill(now, index),
             State::PausePending | State::ContinuePending => {
+                let state = record.state;
+                self.notice(Notice::ControlTimedOut(id, state));
                 self.resolve(index, Code::REQUEST_TIMEOUT, "no answer within 30 s");
             }
             State::Stopped | State::Running | State::Paused => {}
         }
-        self.continue_plan(now);
     }
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::Settings;
 use contract::component::{Descriptor, Registry};
 use contract::id::{ComponentId, Generation, OpId};
 use contract::lifecycle::{Command, Desired, Exit, Startup, State, Substate};
+use contract::store::KeptComponent;
 use contract::time::Moment;
+use contract::{Registration, Settings};
 
 use crate::board::Cell;
 use crate::lifecycle::Condition;
@@ -16,33 +17,72 @@ use crate::supervision::Crashes;
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) id: ComponentId,
-    pub(super) name: Arc<str>,
-    pub(super) descriptor: Arc<Descriptor>,
+    pub(super) registration: Registration,
     pub(super) cell: Arc<Cell>,
     pub(super) registry: Arc<Registry>,
     pub(super) state: State,
     pub(super) substate: Substate,
     pub(super) desired: Desired,
+    /// A stop that outlasts the next start of the executive.
+    pub(super) persist: bool,
     pub(super) startup: Startup,
+    /// The startup type that an operator gave it.
+    pub(super) given_startup: Option<Startup>,
     pub(super) generation: Generation,
     pub(super) since: Moment,
     pub(super) running_since: Option<Moment>,
     pub(super) crashes: Crashes,
     pub(super) crash_count: u64,
     pub(super) last_exit: Option<Exit>,
+    pub(super) drop_panicked: Option<String>,
     pub(super) checkpoint: u32,
     pub(super) hint: Duration,
     /// When the pending state has lasted too long.
     pub(super) deadline: Option<Moment>,
-    /// A kill has been ordered.
-    pub(super) killing: bool,
-    /// Start again when Stopped: a restart is in its stop phase.
-    pub(super) starts_again: bool,
     pub(super) operation: Option<Operation>,
+    pub(super) ahead: Ahead,
     /// The settings that this life was started with.
     pub(super) started_with: Arc<Settings>,
     /// The settings that it was last told.
     pub(super) told: Arc<Settings>,
+    /// Until when an operator keeps it down.
+    pub(super) maintenance: Option<Moment>,
+    /// Taken out of service, or about to be.
+    pub(super) removed: bool,
+    /// The watchdog calls it hung: since then its code has not come back.
+    pub(super) hung: Option<Moment>,
+    /// Lives that were given up and whose code has not come back.
+    pub(super) zombies: Vec<Generation>,
+    /// Records of what it depends on, of what depends on it, and of its group.
+    pub(super) depends_on: Vec<usize>,
+    pub(super) dependents: Vec<usize>,
+    pub(super) group: Option<usize>,
+}
+
+/// What has been decided for a component and has not been done yet.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    /// A kill has been ordered.
+    pub(super) killing: bool,
+    /// Start again when Stopped: a restart is in its stop phase.
+    pub(super) starts_again: bool,
+    /// Its start is accepted, and not ordered yet: it waits for what it depends on, or for the
+    /// code of an earlier life.
+    pub(super) waiting: bool,
+    /// It is to be stopped as soon as nothing that lives depends on it.
+    pub(super) leaving: bool,
+    /// It is being stopped because something that it requires has failed: this.
+    pub(super) deprived_of: Option<String>,
+    /// An operator insists on the start although code of an earlier life has not come back.
+    pub(super) forced: bool,
+    /// A start or restart that waits for its moment.
+    pub(super) queued: Option<Queued>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Queued {
+    pub(super) operation: OpId,
+    pub(super) restart: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,13 +93,30 @@ pub(super) struct Operation {
 }
 
 impl Record {
-    /// Whether a due time that was set at `at` still counts.
-    pub(super) fn awaits(&self, at: Moment) -> bool {
-        match (self.state, self.substate) {
-            (State::Stopped, Substate::Backoff { until }) => until == at,
-            (State::Stopped, _) => false,
-            _ => self.deadline == Some(at),
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.registration.name
+    }
+
+    pub(super) fn descriptor(&self) -> &Descriptor {
+        &self.registration.descriptor
+    }
+
+    /// Whether a shard carries a life of it.
+    pub(super) fn has_life(&self) -> bool {
+        self.state != State::Stopped && !self.ahead.waiting
+    }
+
+    /// Whether it has been started and not been stopped since.
+    pub(super) fn is_up(&self) -> bool {
+        match self.state {
+            State::Running | State::Paused | State::PausePending | State::ContinuePending => true,
+            State::Stopped | State::StartPending | State::StopPending => false,
         }
+    }
+
+    /// Whether a restart is ahead of it.
+    pub(super) fn is_backing_off(&self) -> bool {
+        self.state == State::Stopped && matches!(self.substate, Substate::Backoff { .. })
     }
 
     /// Whether somebody waits for it to reach that state.
@@ -68,24 +125,35 @@ impl Record {
     }
 
     pub(super) fn meets(&self, condition: Condition, command: Command) -> bool {
+        let descriptor = self.descriptor();
         match condition {
-            Condition::CancellableStart => self.descriptor.cancellable_start,
-            Condition::Pausable => self.descriptor.pausable,
+            Condition::CancellableStart => descriptor.cancellable_start || self.ahead.waiting,
+            Condition::Pausable => descriptor.pausable,
             Condition::Declared => match command {
-                Command::Custom(code) => code >= 128 && self.descriptor.controls.contains(&code),
-                _ => !self.descriptor.reloads.is_empty(),
+                Command::Custom(code) => code >= 128 && descriptor.controls.contains(&code),
+                _ => !descriptor.reloads.is_empty(),
             },
         }
     }
 
     /// The settings in which this component has `key` in effect; none if it declares no such.
     pub(super) fn effective(&self, key: &str) -> Option<&Settings> {
-        if self.descriptor.reloads.contains(&key) {
+        if self.descriptor().reloads.contains(&key) {
             Some(&self.told)
-        } else if self.descriptor.start_only.contains(&key) {
+        } else if self.descriptor().start_only.contains(&key) {
             Some(&self.started_with)
         } else {
             None
+        }
+    }
+
+    /// What must outlive the process.
+    pub(super) fn kept(&self) -> KeptComponent {
+        KeptComponent {
+            generation: self.generation,
+            desired: self.desired,
+            persist: self.persist,
+            startup: self.given_startup,
         }
     }
 }

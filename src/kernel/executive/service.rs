@@ -1,28 +1,57 @@
 //! SMS_EXECUTIVE as a whole: start, stop, restart, backup.
 
-use contract::control::{Accepted, Outcome, Refusal, ServiceCommand, ServiceStatus};
+use std::time::Duration;
+
+use contract::control::{Accepted, Refusal, ServiceCommand, ServiceStatus};
 use contract::id::OpId;
-use contract::lifecycle::{Code, Desired, Startup, State, Substate};
+use contract::lifecycle::{Code, Desired, HoldKind, Startup, State, Substate};
 use contract::time::Moment;
 
-use super::{Executive, Step};
+use super::{Due, Executive, Notice, Step};
+
+/// How the process ends when the executive was restarted too often (lifecycle.md 3.5).
+const EXIT_GAVE_UP: u8 = 20;
+/// How it ends when code of lives that were given up has not come back (case X06).
+const EXIT_ZOMBIES: u8 = 21;
 
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) state: State,
-    pub(super) plan: Plan,
-    pub(super) operation: Option<OpId>,
+    plan: Plan,
+    operation: Option<OpId>,
     /// What went wrong on the way; told when the operation ends.
-    pub(super) problem: Option<String>,
+    problem: Option<String>,
+    /// A backup holds every component until then.
+    pub(super) backup_until: Option<Moment>,
+    after_unclean_end: bool,
+    unclean_end_told: bool,
+    gave_up: bool,
 }
 
 /// What follows when everything is Stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Plan {
+enum Plan {
     StayStopped,
     StartAgain,
-    /// Copy the site, then start what was up. The one hold there is so far.
+    /// Copy the site, then start what was up.
     Backup,
+    /// Start what was up: the backup's lease has run out before all was down.
+    ComeBack,
+}
+
+impl Service {
+    pub(super) fn new(after_unclean_end: bool) -> Self {
+        Service {
+            state: State::Stopped,
+            plan: Plan::StayStopped,
+            operation: None,
+            problem: None,
+            backup_until: None,
+            after_unclean_end,
+            unclean_end_told: false,
+            gave_up: false,
+        }
+    }
 }
 
 impl Executive {
@@ -35,49 +64,58 @@ impl Executive {
         let refuse = |code: Code, reason: &str, way_out: &str| {
             Err(Refusal::new(code, "SMS_EXECUTIVE", reason, way_out))
         };
-        if self.service.plan == Plan::Backup {
-            return refuse(
-                Code::DATABASE_LOCKED,
-                "a backup holds it",
-                "wait until the backup is done",
-            );
-        }
-        match (command, self.service.state) {
+        let held = self.service.backup_until.is_some();
+        let accepted = match (command, self.service.state) {
             (ServiceCommand::Query, _) => {
-                refuse(Code::INVALID_PARAMETER, "a query is no command", "")
+                return refuse(Code::INVALID_PARAMETER, "a query is no command", "");
+            }
+            // The lease of an earlier process: it starts when that has run out.
+            (ServiceCommand::Start, State::Stopped)
+                if held && self.service.plan == Plan::StayStopped =>
+            {
+                self.begin_service_operation(Plan::StartAgain)
+            }
+            _ if held => {
+                let way_out = "wait until the backup is done or its lease has run out";
+                return refuse(Code::DATABASE_LOCKED, "a backup holds it", way_out);
             }
             // A start that takes its time does not keep anybody from stopping it.
             (ServiceCommand::Stop, State::StartPending) => {
                 self.cancel_service_operation();
-                Ok(self.stop_service(now, Plan::StayStopped))
+                self.stop_service(now, Plan::StayStopped)
             }
             (_, State::StartPending | State::StopPending) => {
-                refuse(Code::CANNOT_ACCEPT_CONTROL, "it is on its way", "wait, then try again")
+                let (reason, way_out) = ("it is on its way", "wait, then try again");
+                return refuse(Code::CANNOT_ACCEPT_CONTROL, reason, way_out);
             }
             (ServiceCommand::Stop, State::Stopped) => {
-                refuse(Code::NOT_ACTIVE, "it is stopped", "exec start starts it")
+                return refuse(Code::NOT_ACTIVE, "it is stopped", "exec start starts it");
             }
             (ServiceCommand::Start | ServiceCommand::Restart, State::Stopped) => {
                 let accepted = self.begin_service_operation(Plan::StayStopped);
                 self.start_service(now, true);
-                Ok(accepted)
+                accepted
             }
-            (ServiceCommand::Start, _) => refuse(Code::ALREADY_RUNNING, "it is running", ""),
-            (ServiceCommand::Stop, _) => Ok(self.stop_service(now, Plan::StayStopped)),
-            (ServiceCommand::Restart, _) => Ok(self.stop_service(now, Plan::StartAgain)),
-        }
+            (ServiceCommand::Start, _) => {
+                return refuse(Code::ALREADY_RUNNING, "it is running", "");
+            }
+            (ServiceCommand::Stop, _) => self.stop_service(now, Plan::StayStopped),
+            (ServiceCommand::Restart, _) => self.stop_service(now, Plan::StartAgain),
+        };
+        self.settle(now);
+        Ok(accepted)
     }
 
     /// Begins a backup: everything is stopped, [`Step::Snapshot`] asks for the copy, and what
-    /// was up is started again (R-023, domain.md 10.3).
+    /// was up is started again (R-023, domain.md 10.3), after `lease` at the latest.
     ///
     /// # Errors
     /// 1061 unless the executive is Running, 1055 while a backup is under way.
-    pub fn backup(&mut self, now: Moment) -> Result<Accepted, Refusal> {
+    pub fn backup(&mut self, now: Moment, lease: Duration) -> Result<Accepted, Refusal> {
         let refuse = |code: Code, reason: &str, way_out: &str| {
             Err(Refusal::new(code, "SMS_SITE_BACKUP", reason, way_out))
         };
-        if self.service.plan == Plan::Backup {
+        if self.service.backup_until.is_some() {
             return refuse(Code::DATABASE_LOCKED, "a backup is under way", "wait until it is done");
         }
         if self.service.state != State::Running {
@@ -87,7 +125,26 @@ impl Executive {
                 "exec start starts it",
             );
         }
-        Ok(self.stop_service(now, Plan::Backup))
+        self.take_backup_lease(now + lease);
+        let accepted = self.stop_service(now, Plan::Backup);
+        self.settle(now);
+        Ok(accepted)
+    }
+
+    /// A backup that an earlier process had begun holds on until its lease runs out.
+    pub(super) fn restore_backup(&mut self, until: Moment) {
+        self.take_backup_lease(until);
+    }
+
+    fn take_backup_lease(&mut self, until: Moment) {
+        self.service.backup_until = Some(until);
+        self.set_due(until, Due::Backup);
+        self.steps.push(Step::Hold(HoldKind::Backup, None, until));
+    }
+
+    fn release_backup(&mut self, expired: bool) {
+        self.service.backup_until = None;
+        self.steps.push(Step::Released { kind: HoldKind::Backup, id: None, expired });
     }
 
     /// The copy has been made, or could not be: the executive starts again either way.
@@ -97,29 +154,105 @@ impl Executive {
         }
         self.service.plan = Plan::StayStopped;
         self.service.problem = result.err();
+        self.release_backup(false);
         self.start_service(now, false);
+        self.settle(now);
+    }
+
+    /// The lease of a backup has run out: whatever became of the copy, the executive comes back.
+    pub(super) fn end_backup_lease(&mut self, now: Moment) {
+        self.release_backup(true);
+        self.service.problem = Some("its lease ran out before the copy was made".to_owned());
+        match (self.service.plan, self.service.state) {
+            (Plan::Backup, State::StopPending) => self.service.plan = Plan::ComeBack,
+            (Plan::Backup, _) => {
+                self.service.plan = Plan::StayStopped;
+                self.start_service(now, false);
+            }
+            // That of an earlier process: nobody waits for its copy.
+            (Plan::StartAgain, State::Stopped) => {
+                self.service.problem = None;
+                self.service.plan = Plan::StayStopped;
+                self.start_service(now, true);
+            }
+            _ => self.service.problem = None,
+        }
+    }
+
+    /// Ends the hold of a backup that an earlier process had begun, before its lease runs out.
+    ///
+    /// # Errors
+    /// 1062 if there is none; 1061 if it is this process's own, which ends by itself.
+    pub fn release_all(&mut self, now: Moment) -> Result<Accepted, Refusal> {
+        let refuse = |code: Code, reason: &str, way_out: &str| {
+            Err(Refusal::new(code, "SMS_EXECUTIVE", reason, way_out))
+        };
+        if self.service.backup_until.is_none() {
+            return refuse(Code::NOT_ACTIVE, "no backup holds it", "");
+        }
+        if matches!(self.service.plan, Plan::Backup | Plan::ComeBack) {
+            let way_out = "wait until it is done";
+            return refuse(Code::CANNOT_ACCEPT_CONTROL, "the backup is under way", way_out);
+        }
+        self.end_backup_lease(now);
+        self.settle(now);
+        let operation = self.service.operation;
+        Ok(Accepted { operation, code: Code::OK, note: "released".into() })
     }
 
     /// What the executive as a whole is.
     pub fn service_status(&self) -> ServiceStatus {
         let running = self.records.iter().filter(|record| record.state == State::Running).count();
-        let held = self.service.plan == Plan::Backup;
         ServiceStatus {
             state: self.service.state,
             running: running as u64,
             components: self.records.len() as u64,
-            holds: if held { vec!["backup".to_owned()] } else { Vec::new() },
+            holds: self.holds_on_all(),
+            zombies: self.zombies(),
+            exit_status: self.exit_status(),
+            after_unclean_end: self.service.after_unclean_end,
+        }
+    }
+
+    /// How the process would end now; none unless the executive is Stopped and stays so.
+    fn exit_status(&self) -> Option<u8> {
+        if self.service.state != State::Stopped || self.service.plan != Plan::StayStopped {
+            return None;
+        }
+        if self.service.gave_up {
+            return Some(EXIT_GAVE_UP);
+        }
+        let zombies = self.records.iter().any(|record| !record.zombies.is_empty());
+        Some(if zombies { EXIT_ZOMBIES } else { 0 })
+    }
+
+    /// A component has failed for good and the executive is to be restarted for it, unless that
+    /// has happened too often.
+    pub(super) fn escalate_to_executive(&mut self, now: Moment, index: usize) {
+        if self.service.state != State::Running && self.service.state != State::StartPending {
+            return;
+        }
+        let id = self.records[index].id;
+        let budget = self.options.budget;
+        self.cancel_service_operation();
+        if self.restarts.charge(now, &budget) {
+            self.service.gave_up = true;
+            self.notice(Notice::ExecutiveGivesUp(id));
+            self.stop_service(now, Plan::StayStopped);
+        } else {
+            self.notice(Notice::ExecutiveRestarts(id));
+            self.stop_service(now, Plan::StartAgain);
         }
     }
 
     fn cancel_service_operation(&mut self) {
         if let Some(operation) = self.service.operation.take() {
-            let text = "a later command took its place".to_owned();
-            self.steps.push(Step::Resolved(Outcome { operation, code: Code::CANCELLED, text }));
+            let text = "a later command took its place";
+            self.resolve_operation(operation, Code::CANCELLED, text);
         }
     }
 
-    pub(super) fn begin_service_operation(&mut self, plan: Plan) -> Accepted {
+    fn begin_service_operation(&mut self, plan: Plan) -> Accepted {
         let id = self.next_operation();
         self.service.operation = Some(id);
         self.service.plan = plan;
@@ -128,36 +261,78 @@ impl Executive {
 
     /// `fresh`: a new start of the executive, which ends an operator's stops (lifecycle.md
     /// 2.4). After a backup only what was up comes back.
-    pub(super) fn start_service(&mut self, now: Moment, fresh: bool) {
+    fn start_service(&mut self, now: Moment, fresh: bool) {
+        self.service.gave_up = false;
+        if fresh {
+            self.steps.push(Step::Running(true));
+        }
         self.set_service(State::StartPending);
-        for index in 0..self.records.len() {
-            let record = &mut self.records[index];
-            let held = record.substate == Substate::Held;
-            if fresh {
-                // A manual component waits for a start command, whatever it did before.
-                let automatic = record.startup == Startup::Automatic;
-                record.desired = if automatic { Desired::Up } else { Desired::Down };
-                record.crashes.forgive();
-                if !automatic && held {
-                    record.substate = Substate::Operator;
+        if self.service.after_unclean_end && !self.service.unclean_end_told {
+            self.service.unclean_end_told = true;
+            self.notice(Notice::AfterUncleanEnd);
+        }
+        let starts: Vec<usize> =
+            (0..self.records.len()).filter(|index| self.comes_up(now, *index, fresh)).collect();
+        for index in starts {
+            if self.records[index].state == State::Stopped {
+                if fresh {
+                    self.start_dependencies(now, index);
                 }
-            }
-            if record.desired != Desired::Down && (fresh || held) {
                 self.begin_life(now, index);
             }
         }
-        self.continue_plan(now);
     }
 
-    pub(super) fn stop_service(&mut self, now: Moment, plan: Plan) -> Accepted {
+    /// Whether a start of the executive starts this component; what is wanted of it follows.
+    fn comes_up(&mut self, now: Moment, index: usize, fresh: bool) -> bool {
+        let record = &mut self.records[index];
+        if record.removed {
+            return false;
+        }
+        let held = record.substate == Substate::Held;
+        if fresh {
+            record.crashes.forgive();
+            let stays_down = record.persist && record.desired == Desired::Down;
+            // A manual component waits for a start command, whatever it did before.
+            let automatic = record.startup == Startup::Automatic;
+            let was_stopped =
+                record.desired == Desired::Down && record.substate == Substate::Operator;
+            let id = record.id;
+            if automatic && !stays_down {
+                if was_stopped && record.generation.0 > 0 {
+                    self.notice(Notice::StartedAgain(id));
+                }
+                self.want(index, Desired::Up);
+            } else {
+                self.want(index, Desired::Down);
+                if held {
+                    self.set_stopped(now, index, Substate::Operator, None);
+                }
+            }
+        }
+        let record = &self.records[index];
+        let comes = record.desired != Desired::Down && (fresh || held);
+        if comes && record.maintenance.is_some() {
+            if !held {
+                self.set_stopped(now, index, Substate::Held, None);
+            }
+            return false;
+        }
+        comes
+    }
+
+    /// Stops every component, what depends on others first, all at once that can be.
+    fn stop_service(&mut self, now: Moment, plan: Plan) -> Accepted {
         let accepted = self.begin_service_operation(plan);
         self.set_service(State::StopPending);
+        self.end_all_runs();
         for index in 0..self.records.len() {
+            self.cancel_queued(index);
             let record = &mut self.records[index];
-            let restarting = std::mem::take(&mut record.starts_again);
+            let restarting = std::mem::take(&mut record.ahead.starts_again);
             match record.state {
                 State::Stopped => {
-                    if matches!(record.substate, Substate::Backoff { .. }) {
+                    if record.is_backing_off() {
                         self.set_stopped(now, index, Substate::Held, None);
                     }
                 }
@@ -166,12 +341,16 @@ impl Executive {
                 }
                 State::StopPending => {}
                 _ => {
+                    record.ahead.leaving = true;
                     self.resolve(index, Code::CANCELLED, "SMS_EXECUTIVE is stopping");
-                    self.order_stop(now, index);
                 }
             }
         }
-        self.continue_plan(now);
+        for index in 0..self.records.len() {
+            if self.records[index].ahead.leaving {
+                self.let_leave(now, index);
+            }
+        }
         accepted
     }
 
@@ -185,10 +364,17 @@ impl Executive {
             State::StopPending if self.alive == 0 => {
                 self.set_service(State::Stopped);
                 match self.service.plan {
-                    Plan::StayStopped => self.resolve_service("stopped"),
+                    Plan::StayStopped => {
+                        self.steps.push(Step::Running(false));
+                        self.resolve_service("stopped");
+                    }
                     Plan::StartAgain => {
                         self.service.plan = Plan::StayStopped;
                         self.start_service(now, true);
+                    }
+                    Plan::ComeBack => {
+                        self.service.plan = Plan::StayStopped;
+                        self.start_service(now, false);
                     }
                     Plan::Backup => self.steps.push(Step::Snapshot),
                 }
@@ -197,12 +383,12 @@ impl Executive {
         }
     }
 
-    pub(super) fn set_service(&mut self, state: State) {
+    fn set_service(&mut self, state: State) {
         self.service.state = state;
         self.steps.push(Step::Service(state));
     }
 
-    pub(super) fn resolve_service(&mut self, text: &str) {
+    fn resolve_service(&mut self, text: &str) {
         let problem = self.service.problem.take();
         if let Some(operation) = self.service.operation.take() {
             let (code, text) = match problem {
@@ -211,8 +397,28 @@ impl Executive {
                     (Code::SPECIFIC, format!("{text} again, but the copy failed: {problem}"))
                 }
             };
-            let outcome = Outcome { operation, code, text };
-            self.steps.push(Step::Resolved(outcome));
+            self.resolve_operation(operation, code, &text);
         }
+    }
+
+    /// The executive's own reasons against a start of anything: 1055, 1115.
+    pub(super) fn check_executive(&self, subject: &str) -> Result<(), Refusal> {
+        if self.service.backup_until.is_some() {
+            return Err(Refusal::new(
+                Code::DATABASE_LOCKED,
+                subject,
+                "a backup holds it",
+                "wait until the backup is done",
+            ));
+        }
+        if matches!(self.service.state, State::Stopped | State::StopPending) {
+            return Err(Refusal::new(
+                Code::SHUTDOWN_IN_PROGRESS,
+                subject,
+                "SMS_EXECUTIVE is stopped or stopping",
+                "exec start starts it",
+            ));
+        }
+        Ok(())
     }
 }

@@ -33,7 +33,7 @@ impl Executive {
     pub(super) fn tell_changes(&mut self, index: usize) {
         let record = &self.records[index];
         let differs = |key: &&str| record.told.text(key) != self.stored.text(key);
-        if !record.descriptor.reloads.iter().any(differs) {
+        if !record.descriptor().reloads.iter().any(differs) {
             return;
         }
         let order = Order::Changed(record.id, record.generation, Arc::clone(&self.stored));
@@ -44,16 +44,17 @@ impl Executive {
     /// What is in effect under `key`: name and text of every live component that declares it.
     pub fn effective(&self, key: &str) -> Vec<(&str, Option<&str>)> {
         let live = self.records.iter().filter(|record| record.state != State::Stopped);
-        live.filter_map(|record| Some((&*record.name, record.effective(key)?.text(key)))).collect()
+        live.filter_map(|record| Some((&**record.name(), record.effective(key)?.text(key))))
+            .collect()
     }
 
     /// The smallest set of components to restart so that what is stored under `key` is in
     /// effect everywhere.
     pub fn restart_required(&self, key: &str) -> Vec<&str> {
         let live = self.records.iter().filter(|record| record.state != State::Stopped);
-        live.filter(|record| record.descriptor.start_only.contains(&key))
+        live.filter(|record| record.descriptor().start_only.contains(&key))
             .filter(|record| record.started_with.text(key) != self.stored.text(key))
-            .map(|record| &*record.name)
+            .map(|record| &**record.name())
             .collect()
     }
 

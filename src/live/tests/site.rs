@@ -8,7 +8,8 @@ use std::time::Duration;
 use contract::cloud::{CloudCommand, CloudView};
 use contract::control::{HostControl, Refusal};
 use contract::lifecycle::{Code, Exit, State};
-use contract::outside::{Kept, Outside, Pending};
+use contract::outside::{Outside, Pending};
+use contract::store::Kept;
 use contract::{
     Answer, Command, Component, Context, Descriptor, Failure, Fault, Message, Registration,
     Request, Start, Started, Ticket,

@@ -2,5 +2,10 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test's name says it")]
 
 mod corners;
+mod ending;
+mod events;
+mod faults;
 mod lifecycle;
 mod probe;
+mod waiting;
+mod walltime;

@@ -1,0 +1,76 @@
+//! The bell of a lane: whoever puts mail in rings it, and wakes a receiver that sleeps. That no
+//! wake-up is lost is checked over every interleaving in `tests/loom.rs`.
+
+use std::task::Waker;
+
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, fence};
+
+/// At most one receiver sleeps at a bell.
+#[derive(Debug, Default)]
+pub(crate) struct Bell {
+    /// The receiver sleeps, or is about to; whoever clears this wakes it.
+    parked: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Bell {
+    /// Has `waker` woken at the next ring. Answers false if there is mail already: then the
+    /// receiver must not sleep. One that is `retired` leaves no waker, for the bell is its
+    /// successor's, and may sleep for good.
+    pub(crate) fn park(
+        &self,
+        waker: &Waker,
+        retired: impl Fn() -> bool,
+        is_empty: impl FnOnce() -> bool,
+    ) -> bool {
+        let mut kept = self.lock();
+        if retired() {
+            return true;
+        }
+        *kept = Some(waker.clone());
+        self.parked.store(true, Ordering::Relaxed);
+        drop(kept);
+        // Pairs with the fence in `ring`: either the sender sees `parked`, or we see its mail.
+        fence(Ordering::SeqCst);
+        if is_empty() {
+            return true;
+        }
+        // Under the lock, so that it is not a successor's that is cleared.
+        let kept = self.lock();
+        if !retired() {
+            self.parked.store(false, Ordering::Relaxed);
+        }
+        drop(kept);
+        false
+    }
+
+    /// Wakes the receiver, if it sleeps. Comes after the mail.
+    pub(crate) fn ring(&self) {
+        fence(Ordering::SeqCst);
+        if !self.parked.load(Ordering::Relaxed) || !self.parked.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        let waker = self.lock().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Retires the receiver by `retire` while it can neither park nor be woken, and wakes it a
+    /// last time.
+    pub(crate) fn pass_on(&self, retire: impl FnOnce()) {
+        let mut kept = self.lock();
+        retire();
+        self.parked.store(false, Ordering::Relaxed);
+        let waker = kept.take();
+        drop(kept);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
+        // A panic between lock and unlock is impossible: nothing of ours runs there.
+        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

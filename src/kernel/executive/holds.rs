@@ -1,0 +1,192 @@
+//! What keeps a component down without touching what is wanted of it (lifecycle.md 2.1): every
+//! hold is a lease, so none can be left over.
+
+use std::time::Duration;
+
+use contract::control::{Accepted, Refusal};
+use contract::id::ComponentId;
+use contract::lifecycle::{Code, Desired, HoldKind, Startup, State, Substate};
+use contract::time::Moment;
+
+use super::{Due, Executive, Notice, Step};
+use crate::order::Order;
+
+impl Executive {
+    /// Keeps a component down for `lease`, whatever is wanted of it. Again, and the lease
+    /// counts anew.
+    ///
+    /// # Errors
+    /// 1072 if it was removed; 1051 if components that run depend on it.
+    pub fn hold(
+        &mut self,
+        now: Moment,
+        id: ComponentId,
+        lease: Duration,
+    ) -> Result<Accepted, Refusal> {
+        let index = self.index(id);
+        if self.records[index].removed {
+            return Err(self.refusal(index, Code::MARKED_FOR_DELETE));
+        }
+        self.check_dependents(index)?;
+        self.take_maintenance(index, now + lease);
+        let accepted = self.bring_down(now, index, "held for maintenance");
+        self.settle(now);
+        Ok(accepted)
+    }
+
+    /// A hold of an earlier process that has not run out.
+    pub fn restore_hold(&mut self, kind: HoldKind, id: Option<ComponentId>, until: Moment) {
+        match (kind, id) {
+            (HoldKind::Maintenance, Some(id)) => self.take_maintenance(self.index(id), until),
+            (HoldKind::Backup, None) => self.restore_backup(until),
+            // The others end with the process that took them.
+            _ => {}
+        }
+    }
+
+    fn take_maintenance(&mut self, index: usize, until: Moment) {
+        self.records[index].maintenance = Some(until);
+        self.set_due(until, Due::Maintenance(index));
+        let id = self.records[index].id;
+        self.steps.push(Step::Hold(HoldKind::Maintenance, Some(id), until));
+    }
+
+    /// Ends such a hold before its time.
+    ///
+    /// # Errors
+    /// 1062 if there is none.
+    pub fn release(&mut self, now: Moment, id: ComponentId) -> Result<Accepted, Refusal> {
+        let index = self.index(id);
+        if self.records[index].maintenance.is_none() {
+            return Err(Refusal::new(
+                Code::NOT_ACTIVE,
+                &**self.records[index].name(),
+                "no maintenance holds it",
+                "",
+            ));
+        }
+        let comes_back = self.end_maintenance(now, index, false);
+        let accepted = if comes_back {
+            self.begin_operation(index, State::Running)
+        } else {
+            Accepted { operation: None, code: Code::OK, note: "released".into() }
+        };
+        self.settle(now);
+        Ok(accepted)
+    }
+
+    /// The maintenance of a component is over; answers whether it is started.
+    pub(super) fn end_maintenance(&mut self, now: Moment, index: usize, expired: bool) -> bool {
+        self.records[index].maintenance = None;
+        let id = Some(self.records[index].id);
+        self.steps.push(Step::Released { kind: HoldKind::Maintenance, id, expired });
+        self.start_if_held(now, index)
+    }
+
+    /// Starts what was held and is wanted, if nothing holds it any more.
+    fn start_if_held(&mut self, now: Moment, index: usize) -> bool {
+        let record = &self.records[index];
+        let wanted = record.desired != Desired::Down && record.substate == Substate::Held;
+        let free = self.holds(index).is_empty();
+        if record.state != State::Stopped || !wanted || !free {
+            return false;
+        }
+        self.start_dependencies(now, index);
+        self.begin_life(now, index);
+        true
+    }
+
+    /// Takes a component out of service: it is stopped, and cannot be started again.
+    ///
+    /// # Errors
+    /// 1072 if it was removed before; 1051 if components that run depend on it.
+    pub fn remove(&mut self, now: Moment, id: ComponentId) -> Result<Accepted, Refusal> {
+        let index = self.index(id);
+        if self.records[index].removed {
+            return Err(self.refusal(index, Code::MARKED_FOR_DELETE));
+        }
+        self.check_dependents(index)?;
+        self.records[index].removed = true;
+        self.want(index, Desired::Down);
+        let accepted = self.bring_down(now, index, "removed");
+        self.settle(now);
+        Ok(accepted)
+    }
+
+    /// A removed component is Stopped: nothing is kept for it any longer.
+    pub(super) fn removed(&mut self, index: usize) {
+        let id = self.records[index].id;
+        self.order(index, Order::Remove(id));
+        self.notice(Notice::Removed(id));
+    }
+
+    /// Brings a component down for a reason of the executive's own.
+    fn bring_down(&mut self, now: Moment, index: usize, note: &str) -> Accepted {
+        let record = &mut self.records[index];
+        record.ahead.starts_again = false;
+        self.cancel_queued(index);
+        let record = &self.records[index];
+        let done = Accepted { operation: None, code: Code::OK, note: note.to_owned() };
+        match record.state {
+            State::Stopped if record.removed => {
+                self.leave_run(now, index);
+                self.set_stopped(now, index, Substate::Removed, None);
+                self.resolve(index, Code::OK, note);
+                self.removed(index);
+                done
+            }
+            State::Stopped => {
+                if record.is_backing_off() {
+                    self.set_stopped(now, index, Substate::Held, None);
+                }
+                done
+            }
+            State::StopPending => match record.operation {
+                Some(operation) if operation.target == State::Stopped => {
+                    Accepted { operation: Some(operation.id), ..done }
+                }
+                _ => self.begin_operation(index, State::Stopped),
+            },
+            _ => {
+                let accepted = self.begin_operation(index, State::Stopped);
+                self.order_stop(now, index);
+                accepted
+            }
+        }
+    }
+
+    /// Gives a component another startup type.
+    ///
+    /// # Errors
+    /// 1072 if it was removed.
+    pub fn set_startup(
+        &mut self,
+        now: Moment,
+        id: ComponentId,
+        startup: Startup,
+    ) -> Result<Accepted, Refusal> {
+        let index = self.index(id);
+        if self.records[index].removed {
+            return Err(self.refusal(index, Code::MARKED_FOR_DELETE));
+        }
+        let record = &mut self.records[index];
+        let note = format!("its startup type is {startup}");
+        if record.startup != startup {
+            let before = std::mem::replace(&mut record.startup, startup);
+            record.given_startup = Some(startup);
+            let substate = match (record.substate, startup) {
+                (Substate::NeverStarted, Startup::Disabled) => Substate::Disabled,
+                (Substate::Disabled, _) if record.generation.0 == 0 => Substate::NeverStarted,
+                (Substate::Disabled, _) => Substate::Operator,
+                (substate, _) => substate,
+            };
+            if record.state == State::Stopped && record.substate != substate {
+                self.set_stopped(now, index, substate, None);
+            }
+            self.keep(index);
+            self.notice(Notice::StartupChanged(id, before, startup));
+            self.settle(now);
+        }
+        Ok(Accepted { operation: None, code: Code::OK, note })
+    }
+}

@@ -1,0 +1,71 @@
+//! How components are, as Query shows them.
+
+use contract::control::ComponentStatus;
+use contract::id::ComponentId;
+use contract::lifecycle::{Code, HoldKind, State};
+
+use super::Executive;
+use crate::shard::Clock;
+
+impl Executive {
+    /// The status of a component, at `clock`.
+    pub fn status(&self, id: ComponentId, clock: Clock) -> ComponentStatus {
+        let index = self.index(id);
+        let record = &self.records[index];
+        let ago = clock.now.since(record.since);
+        let micros = i64::try_from(ago.as_micros()).unwrap_or(i64::MAX);
+        let since_utc = contract::WallTime(clock.utc.0.saturating_sub(micros));
+        let descriptor = record.descriptor();
+        let differing = descriptor.start_only.iter().filter(|key| {
+            record.state != State::Stopped && record.started_with.text(key) != self.stored.text(key)
+        });
+        let cell = record.cell.view();
+        ComponentStatus {
+            name: record.name().to_string(),
+            about: descriptor.about.to_string(),
+            log: descriptor.log.file().to_owned(),
+            state: record.state,
+            substate: (record.state == State::Stopped).then_some(record.substate),
+            desired: record.desired,
+            startup: record.startup,
+            generation: record.generation,
+            since: record.since,
+            since_utc,
+            crashes: record.crash_count,
+            exit_code: match &record.last_exit {
+                _ if record.generation.0 == 0 => Code::NEVER_STARTED,
+                Some(exit) => exit.code(),
+                None => Code::OK,
+            },
+            last_exit: record.last_exit.clone(),
+            inbox: cell.inbox,
+            checkpoint: record.checkpoint,
+            wait_hint: record.hint,
+            restart_required: differing.map(|key| (*key).to_owned()).collect(),
+            holds: self.holds(index),
+            persist: record.persist,
+            group: record.group.map(|group| self.groups[group].name().to_string()),
+            waits_for: self.waits_for(index),
+            hung: record.hung.is_some(),
+            zombies: record.zombies.len() as u32,
+            outbox: cell.outbox,
+            drop_panicked: record.drop_panicked.clone(),
+        }
+    }
+
+    /// What keeps a component down, whatever is wanted of it.
+    pub(super) fn holds(&self, index: usize) -> Vec<HoldKind> {
+        let record = &self.records[index];
+        let mut holds = self.holds_on_all();
+        holds.extend(record.maintenance.map(|_| HoldKind::Maintenance));
+        holds.extend(record.removed.then_some(HoldKind::Removal));
+        holds
+    }
+
+    /// What keeps every component down.
+    pub(super) fn holds_on_all(&self) -> Vec<HoldKind> {
+        let backup = self.service.backup_until.map(|_| HoldKind::Backup);
+        let stopping = matches!(self.service.state, State::StopPending | State::Stopped);
+        backup.into_iter().chain(stopping.then_some(HoldKind::Stopping)).collect()
+    }
+}

@@ -1,0 +1,142 @@
+//! Liveness (lifecycle.md 3.9, 3.10): hooks that do not come back, the threads they take along,
+//! and the code of lives that were given up.
+
+use std::time::Duration;
+
+use contract::id::{ComponentId, Generation};
+use contract::lifecycle::{Exit, WhenHung};
+use contract::time::Moment;
+
+use super::{Executive, KILL_GRACE, Notice, Step};
+use crate::board::Busy;
+use crate::order::{Ending, Order};
+
+/// A dispatch loop that has called no other hook for so long has missed a heartbeat.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+/// So many missed heartbeats, and the component is hung.
+const MISSED_MAX: u32 = 3;
+
+impl Executive {
+    /// When [`Executive::watch`] will find a component hung that is not yet, if its hook does
+    /// not come back before: after three heartbeats, or when its lease has run out.
+    pub fn watch_due(&self) -> Option<Moment> {
+        let busy = (0..self.shards()).filter_map(|shard| self.board.busy(shard));
+        let silent = busy.filter(|busy| !self.is_hung(busy));
+        silent.map(|busy| hung_at(&busy)).min()
+    }
+
+    fn is_hung(&self, busy: &Busy) -> bool {
+        let record = &self.records[self.index(busy.id)];
+        record.hung.is_some() || record.generation != busy.generation || !record.has_life()
+    }
+
+    /// Looks for components whose hook has not come back. A pending state has a deadline of its
+    /// own; a pause that hangs is hung too.
+    pub fn watch(&mut self, now: Moment) {
+        for shard in 0..self.shards() {
+            if let Some(busy) = self.board.busy(shard)
+                && !self.is_hung(&busy)
+                && hung_at(&busy) <= now
+            {
+                self.found_hung(now, &busy);
+            }
+        }
+        for index in 0..self.records.len() {
+            let record = &self.records[index];
+            if let Some(since) = record.hung
+                && !self.is_stuck_in(record.id, record.generation)
+            {
+                let id = record.id;
+                self.records[index].hung = None;
+                self.notice(Notice::Recovered(id, now.since(since)));
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Whether any component is called hung.
+    pub fn has_hung(&self) -> bool {
+        self.records.iter().any(|record| record.hung.is_some())
+    }
+
+    fn is_stuck_in(&self, id: ComponentId, generation: Generation) -> bool {
+        let busy = self.board.busy(id.shard());
+        busy.is_some_and(|busy| (busy.id, busy.generation) == (id, generation))
+    }
+
+    fn found_hung(&mut self, now: Moment, busy: &Busy) {
+        let index = self.index(busy.id);
+        self.records[index].hung = Some(busy.since);
+        self.notice(Notice::Hung(busy.id, now.since(busy.since)));
+        if self.records[index].descriptor().when_hung == WhenHung::Restart {
+            self.ended(now, index, Ending::plain(Exit::Hung));
+            self.lose_carrier(now, busy);
+        }
+    }
+
+    /// A life was given up. If the shard is stuck in a hook, whosever it is, and has been for
+    /// longer than anybody need wait, its thread is lost.
+    pub(super) fn lose_stuck_carrier(&mut self, now: Moment, shard: u8) {
+        if let Some(busy) = self.board.busy(shard)
+            && now.since(busy.since) >= KILL_GRACE
+        {
+            self.lose_carrier(now, &busy);
+        }
+    }
+
+    /// Gives the thread up in which that hook is stuck, and carries the shard on a fresh one.
+    /// The others on it begin anew, at nobody's charge.
+    fn lose_carrier(&mut self, now: Moment, busy: &Busy) {
+        let (shard, culprit) = (busy.id.shard(), self.index(busy.id));
+        if !self.records[culprit].zombies.contains(&busy.generation) {
+            self.records[culprit].zombies.push(busy.generation);
+            self.notice(Notice::Zombie(busy.id, busy.generation));
+        }
+        self.notice(Notice::CarrierLost(shard, busy.id));
+        self.steps.push(Step::Replace(shard));
+        // The fresh carrier is not stuck in anything.
+        drop(self.board.pulse(shard));
+        let carried: Vec<usize> =
+            self.layout[usize::from(shard)].iter().map(|index| *index as usize).collect();
+        for index in &carried {
+            let record = &self.records[*index];
+            let registration = record.registration.clone();
+            self.order(*index, Order::Place { id: record.id, registration });
+            if self.records[*index].removed {
+                self.order(*index, Order::Remove(self.records[*index].id));
+            }
+        }
+        for index in carried {
+            if self.records[index].has_life() {
+                let stuck = index == culprit && self.records[index].generation == busy.generation;
+                let exit = if stuck { Exit::Hung } else { Exit::Lost };
+                self.ended(now, index, Ending::plain(exit));
+            }
+        }
+    }
+
+    /// The code of a life that was given up has come back.
+    pub fn zombie_ended(&mut self, now: Moment, id: ComponentId, generation: Generation) {
+        let index = self.index(id);
+        let before = self.records[index].zombies.len();
+        self.records[index].zombies.retain(|zombie| *zombie != generation);
+        if self.records[index].zombies.len() < before {
+            self.notice(Notice::ZombieEnded(id, generation));
+            // Its next life may have waited for that.
+            self.changed.push_back(index);
+            self.settle(now);
+        }
+    }
+
+    /// Lives that were given up and whose code has not come back.
+    pub(super) fn zombies(&self) -> Vec<(String, Generation)> {
+        let all = self.records.iter().flat_map(|record| {
+            record.zombies.iter().map(|zombie| (record.name().to_string(), *zombie))
+        });
+        all.collect()
+    }
+}
+
+fn hung_at(busy: &Busy) -> Moment {
+    (busy.since + HEARTBEAT * MISSED_MAX).max(busy.lease)
+}

@@ -1,0 +1,147 @@
+//! How a hook is called, and how a life ends.
+
+use contract::Fault;
+use contract::component::Component;
+use contract::context::{Call, Context};
+use contract::id::Generation;
+use contract::lifecycle::Exit;
+
+use super::Shard;
+use super::slot::Life;
+use crate::lane::{MessageSlip, Parcel};
+use crate::order::{Ending, LifeChange, LifeEvent, Output};
+use crate::unwind::{Caught, discard, guarded};
+
+/// What a hook came to that did not go well.
+pub(super) enum Fate {
+    /// It failed, and its life ends so.
+    Crash(Box<Ending>),
+    /// The life, or this carrier, was given up meanwhile: whatever it did has no effect.
+    TooLate,
+}
+
+impl Shard {
+    pub(super) fn plain_call(&self) -> Call {
+        Call::plain(self.clock.now, self.clock.utc)
+    }
+
+    /// Calls a hook of the life in a slot, caught. Its effects wait in `self.effects`.
+    pub(super) fn call<R>(
+        &mut self,
+        number: u32,
+        call: Call,
+        hook: &'static str,
+        code: impl FnOnce(&mut dyn Component, &mut Context<'_>) -> Result<R, Fault>,
+    ) -> Result<R, Fate> {
+        let instead = self.instead.take();
+        let slot = &mut self.slots[number as usize];
+        let life = slot.life.as_mut().expect("the caller has looked");
+        let Life { component, identity, tickets, .. } = life;
+        let generation = identity.generation;
+        let mut cx = Context::new(call, identity, tickets, &mut self.effects, &slot.cell.lease);
+        self.pulse.enter(number, generation);
+        let result = guarded(|| match instead {
+            None => code(component.as_mut(), &mut cx),
+            Some(instead) => Err(instead.come_about()),
+        });
+        self.pulse.leave();
+        if self.end.is_retired() || self.is_given_up(number, generation, call.delivery > 0) {
+            return Err(Fate::TooLate);
+        }
+        result.map_err(|caught| crash(hook, *caught)).and_then(|result| {
+            result.map_err(|fault| {
+                let exit = Exit::Error { code: fault.code, text: fault.text };
+                Fate::Crash(Box::new(Ending { hook, ..Ending::plain(exit) }))
+            })
+        })
+    }
+
+    /// Whether the executive has given this life up while a hook of it still ran. A message
+    /// hook that asked for nothing is not worth a look at the cell, unless orders wait: to be
+    /// given up is to be killed, too.
+    fn is_given_up(&self, number: u32, generation: Generation, is_message: bool) -> bool {
+        let worth_a_look =
+            !is_message || self.keeping || !self.effects.is_empty() || !self.end.orders.is_empty();
+        worth_a_look && self.slots[number as usize].cell.is_over(generation)
+    }
+
+    /// Calls a hook that answers nothing, and carries out what it asked for.
+    pub(super) fn call_unit(
+        &mut self,
+        number: u32,
+        hook: &'static str,
+        code: impl FnOnce(&mut dyn Component, &mut Context<'_>) -> Result<(), Fault>,
+        out: &mut Vec<Output>,
+    ) {
+        match self.call(number, self.plain_call(), hook, code) {
+            Ok(()) => self.commit_and_end(number, out),
+            Err(fate) => self.fail(number, fate, out),
+        }
+    }
+
+    /// A hook without a message failed, or came too late.
+    pub(super) fn fail(&mut self, number: u32, fate: Fate, out: &mut Vec<Output>) {
+        match fate {
+            Fate::Crash(ending) => {
+                self.keep_logs_only(number, out);
+                self.end(number, *ending, out);
+            }
+            Fate::TooLate => self.came_too_late(number, None, out),
+        }
+    }
+
+    /// The hook of a life that was given up has come back, with a message in its hands or not.
+    pub(super) fn came_too_late(
+        &mut self,
+        number: u32,
+        in_hand: Option<MessageSlip>,
+        out: &mut Vec<Output>,
+    ) {
+        let living = self.slots[number as usize].living();
+        if self.end.is_retired() {
+            return self.retire(living, in_hand, out);
+        }
+        self.effects.drain(..).for_each(discard);
+        if let Some(slip) = in_hand {
+            self.put_back(number, slip, &Exit::Hung, out);
+        }
+        self.end(number, Ending::plain(Exit::Killed), out);
+    }
+
+    /// Drops the life's value and tells how it ended. Messages stay in the inbox for the next
+    /// life; answers and timers were this one's own.
+    pub(super) fn end(&mut self, number: u32, mut ending: Ending, out: &mut Vec<Output>) {
+        let slot = &mut self.slots[number as usize];
+        let Some((id, generation)) = slot.living() else { return };
+        let Some(Life { component, timers, .. }) = slot.life.take() else { return };
+        self.timers.call_off(timers.len());
+        self.pulse.enter(number, generation);
+        if let Err(caught) = guarded(|| drop(component)) {
+            let Caught { exit, backtrace } = *caught;
+            ending.drop_panic = Some(panic_text(exit));
+            ending.backtrace.0 = ending.backtrace.0.or(backtrace.0);
+        }
+        self.pulse.leave();
+        slot.inbox.retain(Parcel::is_message);
+        let given_up = slot.cell.is_over(generation);
+        self.note_depth(number);
+        out.push(if given_up {
+            Output::ZombieEnded { id, generation }
+        } else {
+            Output::Life(LifeEvent { id, generation, change: LifeChange::Ended(ending) })
+        });
+    }
+}
+
+/// How a life ends whose hook panicked.
+pub(super) fn crash(hook: &'static str, caught: Caught) -> Fate {
+    let Caught { exit, backtrace } = caught;
+    Fate::Crash(Box::new(Ending { hook, backtrace, ..Ending::plain(exit) }))
+}
+
+fn panic_text(exit: Exit) -> String {
+    match exit {
+        Exit::Panic { text, .. } => text,
+        other => other.to_string(),
+    }
+}

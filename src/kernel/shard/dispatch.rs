@@ -1,0 +1,424 @@
+//! Where mail comes from, and how it gets to the hooks or into an inbox.
+
+use contract::component::Component;
+use contract::context::{Call, Context};
+use contract::control::DeadReason;
+use contract::effect::Answer;
+use contract::id::{ComponentId, Generation, MessageId, Ticket};
+use contract::lifecycle::Exit;
+use contract::message::Message;
+
+use super::call::Fate;
+use super::slot::Phase;
+use super::stall::Task;
+use super::{Shard, dead};
+use crate::interpose::{Envelope, Hook, Verdict};
+use crate::lane::{AnswerSlip, MessageSlip, Parcel, TimerSlip};
+use crate::order::{Ending, Output};
+use crate::timers::Timer;
+use crate::unwind::{discard, guarded};
+
+impl Shard {
+    /// Serves the first timer that is due; false if there is none.
+    pub(super) fn take_timer(&mut self, out: &mut Vec<Output>) -> bool {
+        while let Some(Timer { at, serial, slot: number, generation }) =
+            self.timers.take_due(self.clock.now)
+        {
+            let slot = &mut self.slots[number as usize];
+            let Some(life) = slot.life_of(generation) else { continue };
+            let Some(key) = life.key_of(serial) else { continue };
+            if life.phase == Phase::Paused {
+                let timer = Box::new(TimerSlip { generation, key, serial });
+                let parcel = Parcel::Timer { to: life.identity.id, timer };
+                slot.inbox.push_back(parcel);
+                self.note_depth(number);
+            } else {
+                // What is set from here counts from when this was due, so that a daily timer
+                // does not creep through the day on a machine that is a little late each time.
+                self.base = at;
+                self.ring(number, serial, out);
+                self.base = self.clock.now;
+            }
+            return true;
+        }
+        false
+    }
+
+    /// Delivers the first message of the first ready inbox; false if there is none.
+    pub(super) fn take_retained(&mut self, out: &mut Vec<Output>) -> bool {
+        while let Some(number) = self.ready.pop_front() {
+            let slot = &mut self.slots[number as usize];
+            slot.ready = false;
+            if !slot.is_running() {
+                continue;
+            }
+            let Some(parcel) = slot.inbox.pop_front() else { continue };
+            self.note_depth(number);
+            self.deliver(number, parcel, out);
+            self.make_ready(number);
+            return true;
+        }
+        false
+    }
+
+    pub(super) fn take_local(&mut self, out: &mut Vec<Output>) -> bool {
+        let Some(parcel) = self.local.pop_front() else { return false };
+        self.dispatch(parcel, out);
+        true
+    }
+
+    pub(super) fn take_lane(&mut self, out: &mut Vec<Output>) -> bool {
+        let Ok(parcel) = self.end.parcels.try_recv() else { return false };
+        if self.end.is_retired() {
+            // It was the successor's already.
+            self.hand_back(parcel);
+            return false;
+        }
+        self.dispatch(parcel, out);
+        true
+    }
+
+    /// Puts a running component with waiting mail on the ready list.
+    pub(super) fn make_ready(&mut self, number: u32) {
+        let Some(slot) = self.slots.get_mut(number as usize) else { return };
+        if slot.is_running() && !slot.inbox.is_empty() && !slot.ready {
+            slot.ready = true;
+            self.ready.push_back(number);
+        }
+    }
+
+    /// Takes in a parcel from the lane or from this shard. An interposer has its say first.
+    fn dispatch(&mut self, parcel: Parcel, out: &mut Vec<Output>) {
+        if self.interposer.is_none() {
+            return self.accept(parcel, out);
+        }
+        match self.verdict(&parcel) {
+            Verdict::Pass => self.accept(passed(parcel), out),
+            Verdict::Drop => {
+                if let Some(message_id) = parcel.message_id() {
+                    out.push(Output::Vanished { to: parcel.to(), message_id });
+                }
+                discard(parcel);
+            }
+            Verdict::Delay(by) => out.push(Output::Delayed { parcel: passed(parcel), by }),
+            Verdict::Duplicate => {
+                let parcel = passed(parcel);
+                let copy = copy_of(&parcel);
+                self.accept(parcel, out);
+                match copy {
+                    Some(copy) if self.is_stuck() => self.local.push_front(copy),
+                    Some(copy) => self.accept(copy, out),
+                    None => {}
+                }
+            }
+        }
+    }
+
+    fn verdict(&mut self, parcel: &Parcel) -> Verdict {
+        let Some(interposer) = &mut self.interposer else { return Verdict::Pass };
+        let message = match parcel {
+            Parcel::Message { message, .. } => message,
+            Parcel::Slip { slip, .. } if !slip.passed => &slip.message,
+            _ => return Verdict::Pass,
+        };
+        let Some(id) = parcel.message_id() else { return Verdict::Pass };
+        interposer.on_message(&Envelope { id, to: parcel.to(), message })
+    }
+
+    /// Delivers a parcel now, or keeps it until it may be delivered.
+    fn accept(&mut self, parcel: Parcel, out: &mut Vec<Output>) {
+        let to = parcel.to();
+        if to.shard() != self.number {
+            return self.forward(parcel, out);
+        }
+        let number = to.slot();
+        let Some(slot) = self.slots.get(number as usize) else {
+            return self.drop_unknown(parcel, out);
+        };
+        let now = match (&slot.life, &parcel) {
+            (_, Parcel::Ask { shard, .. }) => return self.asked(number, *shard),
+            (life, Parcel::Message { .. } | Parcel::Slip { .. }) => {
+                if slot.full || !self.waiting.is_empty() {
+                    if let Some(sender) = self.waits_with(&parcel, slot.full) {
+                        return self.press(sender, parcel, out);
+                    }
+                }
+                life.as_ref().is_some_and(|life| life.phase == Phase::Running)
+                    && slot.inbox.is_empty()
+            }
+            (Some(life), _) => life.phase.takes_own_mail(),
+            // Its life is over, and with it everything it asked for.
+            (None, _) => return,
+        };
+        if now {
+            self.deliver(number, parcel, out);
+        } else {
+            self.retain(number, parcel, out);
+        }
+    }
+
+    /// What a component of this shard had sent to another shard when its carrier was lost.
+    fn forward(&mut self, parcel: Parcel, out: &mut Vec<Output>) {
+        let from = parcel.message_id().map(|id| id.from);
+        let sender = from.filter(|from| {
+            from.shard() == self.number && (from.slot() as usize) < self.slots.len()
+        });
+        match (self.lanes.get(usize::from(parcel.to().shard())), sender) {
+            (None, _) => discard(parcel),
+            (Some(_), Some(sender)) => self.send_away(sender.slot(), parcel, out),
+            (Some(lane), None) => lane.send(parcel),
+        }
+    }
+
+    fn drop_unknown(&mut self, parcel: Parcel, out: &mut Vec<Output>) {
+        if let Some(id) = parcel.message_id() {
+            self.settle(parcel.to(), id, out);
+        }
+        discard(parcel);
+    }
+
+    /// Puts a parcel at the end of an inbox.
+    pub(super) fn retain(&mut self, number: u32, parcel: Parcel, out: &mut Vec<Output>) {
+        let slot = &mut self.slots[number as usize];
+        if slot.removed {
+            return self.bury_letter(parcel, DeadReason::Removed, out);
+        }
+        slot.inbox.push_back(parcel);
+        self.note_depth(number);
+    }
+
+    pub(super) fn deliver(&mut self, number: u32, parcel: Parcel, out: &mut Vec<Output>) {
+        match parcel {
+            Parcel::Message { from, number: sent, message, .. } => {
+                let id = MessageId { from, number: sent };
+                let slip = MessageSlip { id, message, expires: None, failed: 0, passed: true };
+                self.deliver_message(number, slip, out);
+            }
+            Parcel::Slip { slip, .. } => self.deliver_slip(number, *slip, out),
+            Parcel::Answer { answer, .. } => {
+                let AnswerSlip { generation, ticket, answer } = *answer;
+                if self.is_life(number, generation) {
+                    self.deliver_answer(number, generation, ticket, answer, out);
+                }
+            }
+            Parcel::Timer { timer, .. } => {
+                let TimerSlip { generation, serial, .. } = *timer;
+                if self.is_life(number, generation) {
+                    self.ring(number, serial, out);
+                }
+            }
+            Parcel::Ask { .. } => {}
+        }
+    }
+
+    /// Delivers a message, unless its time is over. One whose turn comes at the very moment is
+    /// still good.
+    fn deliver_slip(&mut self, number: u32, slip: MessageSlip, out: &mut Vec<Output>) {
+        let to = ComponentId::new(self.number, number);
+        let deliveries = slip.failed;
+        if slip.expires.is_some_and(|expires| expires < self.clock.now) {
+            self.bury_message(to, slip, DeadReason::Expired, out);
+        } else if deliveries >= self.poison_after(number) {
+            // Its last delivery never came back.
+            let reason = DeadReason::Poison { deliveries, exit: Exit::Hung };
+            self.bury_message(to, slip, reason, out);
+        } else {
+            self.deliver_message(number, slip, out);
+        }
+    }
+
+    pub(super) fn deliver_message(
+        &mut self,
+        number: u32,
+        slip: MessageSlip,
+        out: &mut Vec<Output>,
+    ) {
+        let to = ComponentId::new(self.number, number);
+        let MessageSlip { id, message, failed, .. } = &slip;
+        let (id, delivery) = (*id, failed.saturating_add(1));
+        if self.stalls(number, &Hook::Message { id, message, delivery }) {
+            return self.stall(Task::Parcel(number, Parcel::Slip { to, slip: Box::new(slip) }));
+        }
+        self.tell_trace(number, id.from, || format!("message {} {id}", message.name()), out);
+        let call = Call { message: id, delivery, ..self.plain_call() };
+        let hook = |c: &mut dyn Component, cx: &mut Context<'_>| c.message(message, cx);
+        match self.call(number, call, "message", hook) {
+            Ok(()) => {
+                let exits = self.commit(number, out);
+                self.settle(to, id, out);
+                if let Message::Value(payload) = slip.message {
+                    discard(payload);
+                }
+                if exits {
+                    self.end(number, Ending::plain(Exit::Normal), out);
+                }
+            }
+            Err(Fate::Crash(ending)) => self.message_failed(number, slip, *ending, out),
+            Err(Fate::TooLate) => self.came_too_late(number, Some(slip), out),
+        }
+    }
+
+    /// A life ended with a message in its hands.
+    fn message_failed(
+        &mut self,
+        number: u32,
+        slip: MessageSlip,
+        mut ending: Ending,
+        out: &mut Vec<Output>,
+    ) {
+        let id = slip.id;
+        self.keep_logs_only(number, out);
+        let failed = self.put_back(number, slip, &ending.exit, out);
+        ending.message = Some((id, failed));
+        self.end(number, ending, out);
+    }
+
+    /// Puts a message whose delivery failed back to the head of its inbox, or sets it aside if
+    /// that was once too often. Answers how often it has failed.
+    pub(super) fn put_back(
+        &mut self,
+        number: u32,
+        mut slip: MessageSlip,
+        exit: &Exit,
+        out: &mut Vec<Output>,
+    ) -> u8 {
+        slip.failed = slip.failed.saturating_add(1);
+        let (to, failed, message_id) =
+            (ComponentId::new(self.number, number), slip.failed, slip.id);
+        if failed >= self.poison_after(number) {
+            let reason = DeadReason::Poison { deliveries: failed, exit: exit.clone() };
+            self.bury_message(to, slip, reason, out);
+        } else {
+            if self.keeping {
+                out.push(Output::Failed { to, message_id, failed });
+            }
+            let parcel = Parcel::Slip { to, slip: Box::new(slip) };
+            self.slots[number as usize].inbox.push_front(parcel);
+            self.note_depth(number);
+        }
+        failed
+    }
+
+    fn poison_after(&self, number: u32) -> u8 {
+        self.slots[number as usize].registration.descriptor.poison_after.max(1)
+    }
+
+    /// Sets aside what waits for, or comes for, a component that takes no more.
+    pub(super) fn bury_letter(
+        &mut self,
+        parcel: Parcel,
+        reason: DeadReason,
+        out: &mut Vec<Output>,
+    ) {
+        let to = parcel.to();
+        let Some(id) = parcel.message_id() else { return discard(parcel) };
+        match parcel {
+            Parcel::Message { message, .. } => self.bury(to, id, message, reason, out),
+            Parcel::Slip { slip, .. } => self.bury(to, id, slip.message, reason, out),
+            other => discard(other),
+        }
+    }
+
+    fn bury_message(
+        &mut self,
+        to: ComponentId,
+        slip: MessageSlip,
+        reason: DeadReason,
+        out: &mut Vec<Output>,
+    ) {
+        self.bury(to, slip.id, slip.message, reason, out);
+    }
+
+    fn bury(
+        &mut self,
+        to: ComponentId,
+        message_id: MessageId,
+        message: Message,
+        reason: DeadReason,
+        out: &mut Vec<Output>,
+    ) {
+        let (name, text) = (message.name(), dead::text_of(&message));
+        out.push(Output::DeadLetter { to, message_id, name, text, reason });
+        self.settle(to, message_id, out);
+        discard(message);
+    }
+
+    /// Nobody need keep that message any longer.
+    pub(super) fn settle(&self, to: ComponentId, message_id: MessageId, out: &mut Vec<Output>) {
+        if self.keeping {
+            out.push(Output::Settled { to, message_id });
+        }
+    }
+
+    fn deliver_answer(
+        &mut self,
+        number: u32,
+        generation: Generation,
+        ticket: Ticket,
+        answer: Answer,
+        out: &mut Vec<Output>,
+    ) {
+        if self.stalls(number, &Hook::Answer) {
+            let to = ComponentId::new(self.number, number);
+            let parcel = Parcel::answer(to, generation, ticket, answer);
+            return self.stall(Task::Parcel(number, parcel));
+        }
+        self.tell_trace(number, ComponentId::OUTSIDE, || format!("answer {ticket}"), out);
+        let hook = |c: &mut dyn Component, cx: &mut Context<'_>| c.answer(ticket, answer, cx);
+        self.call_unit(number, "answer", hook, out);
+    }
+
+    /// Calls the timer hook, if that setting of the timer still counts.
+    pub(super) fn ring(&mut self, number: u32, serial: u64, out: &mut Vec<Output>) {
+        let Some(life) = &mut self.slots[number as usize].life else { return };
+        let Some(key) = life.key_of(serial) else { return };
+        if self.stalls(number, &Hook::Timer(key)) {
+            return self.stall(Task::Timer { number, serial, base: self.base });
+        }
+        if let Some(life) = &mut self.slots[number as usize].life {
+            life.forget_timer(key);
+        }
+        self.tell_trace(number, ComponentId::OUTSIDE, || format!("timer {key}"), out);
+        self.call_unit(number, "timer", |component, cx| component.timer(key, cx), out);
+    }
+
+    pub(super) fn tell_trace(
+        &self,
+        number: u32,
+        from: ComponentId,
+        what: impl FnOnce() -> String,
+        out: &mut Vec<Output>,
+    ) {
+        if !self.trace {
+            return;
+        }
+        if let Some((id, generation)) = self.slots[number as usize].living() {
+            out.push(Output::Trace { id, generation, from, what: what() });
+        }
+    }
+}
+
+/// The same message, marked so that no interposer is asked about it again.
+pub(super) fn passed(parcel: Parcel) -> Parcel {
+    match parcel {
+        Parcel::Message { to, from, number, message } => {
+            let id = MessageId { from, number };
+            let slip = MessageSlip { id, message, expires: None, failed: 0, passed: true };
+            Parcel::Slip { to, slip: Box::new(slip) }
+        }
+        Parcel::Slip { to, mut slip } => {
+            slip.passed = true;
+            Parcel::Slip { to, slip }
+        }
+        other => other,
+    }
+}
+
+/// A copy of a message that has passed; none if its own code will not make one.
+fn copy_of(parcel: &Parcel) -> Option<Parcel> {
+    let Parcel::Slip { to, slip } = parcel else { return None };
+    let message = guarded(|| slip.message.clone()).ok()?;
+    let MessageSlip { id, expires, failed, passed, .. } = **slip;
+    let slip = Box::new(MessageSlip { id, message, expires, failed, passed });
+    Some(Parcel::Slip { to: *to, slip })
+}
