@@ -34,6 +34,7 @@
 
 mod builder;
 mod carrier;
+pub mod conformance;
 mod ending;
 pub mod event;
 pub mod faults;

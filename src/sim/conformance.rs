@@ -1,0 +1,131 @@
+//! The conformance kit: the acceptance cases of lifecycle.md part 4 for any component.
+//!
+//! Whatever a component does in its hooks, the host keeps its promises to it and about it: each
+//! state, code, restart and delivery that the reference names. The kit takes a component as a
+//! site would be given it, and has it live through every case; faults are injected around its
+//! code, so it need not be able to fail by itself.
+//!
+//! ```
+//! use contract::{Component, Descriptor, Registration};
+//! use smsexec_sim::conformance::Kit;
+//!
+//! struct Idle;
+//! impl Component for Idle {}
+//!
+//! let idle = Registration::new("IDLE", Descriptor::new("does nothing", "idle.log"), || Idle);
+//! Kit::new(idle).check();
+//! ```
+
+mod executive;
+mod failures;
+mod lifecycle;
+mod messages;
+mod races;
+mod supervision;
+mod timing;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use contract::{Descriptor, Message, Registration};
+
+/// One case of the reference.
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    /// Its number, such as "L01".
+    pub number: &'static str,
+    /// What it is about, in a line.
+    pub about: &'static str,
+    run: fn(&Kit) -> Ran,
+}
+
+/// How a case went that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ran {
+    /// All is as it should be.
+    Passed,
+    /// It is about something that this component does not have, and why.
+    NotApplicable(&'static str),
+}
+
+/// A component, and what the cases need to know of it.
+#[derive(Clone)]
+pub struct Kit {
+    registration: Registration,
+    message: Arc<dyn Fn(u64) -> Message + Send + Sync>,
+}
+
+impl std::fmt::Debug for Kit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kit").field("registration", &self.registration).finish_non_exhaustive()
+    }
+}
+
+impl Kit {
+    /// Every case, in the order of the reference.
+    pub fn cases() -> impl Iterator<Item = &'static Case> {
+        let chapters = [
+            lifecycle::CASES,
+            timing::CASES,
+            races::CASES,
+            failures::CASES,
+            supervision::CASES,
+            executive::CASES,
+            messages::CASES,
+        ];
+        chapters.into_iter().flatten()
+    }
+
+    /// The kit for this component. It is sent bare numbers unless [`Kit::messages`] says
+    /// otherwise.
+    pub fn new(registration: Registration) -> Self {
+        Kit { registration, message: Arc::new(Message::Word) }
+    }
+
+    /// Has the component sent what `message` makes of a number: something that it handles.
+    pub fn messages(mut self, message: impl Fn(u64) -> Message + Send + Sync + 'static) -> Self {
+        self.message = Arc::new(message);
+        self
+    }
+
+    /// Runs one case.
+    ///
+    /// # Panics
+    /// If the case fails. The text shows the last state of everything, and the seed.
+    pub fn run(&self, case: &Case) -> Ran {
+        (case.run)(self)
+    }
+
+    /// Runs every case.
+    ///
+    /// # Panics
+    /// If any fails; all that do are named.
+    pub fn check(&self) {
+        let mut failed = Vec::new();
+        for case in Kit::cases() {
+            if catch_unwind(AssertUnwindSafe(|| self.run(case))).is_err() {
+                failed.push(format!("{} {}", case.number, case.about));
+            }
+        }
+        let name = &self.registration.name;
+        assert!(failed.is_empty(), "{name} does not pass:\n{}", failed.join("\n"));
+    }
+
+    /// The component under another name, as it is to be declared for a case.
+    fn component(&self, name: &str, declare: impl FnOnce(&mut Descriptor)) -> Registration {
+        let mut descriptor = self.registration.descriptor.as_ref().clone();
+        descriptor.depends_on.clear();
+        descriptor.requires.clear();
+        declare(&mut descriptor);
+        Registration {
+            name: name.into(),
+            descriptor: Arc::new(descriptor),
+            factory: Arc::clone(&self.registration.factory),
+        }
+    }
+
+    /// A message for the component.
+    fn message(&self, number: u64) -> Message {
+        (self.message)(number)
+    }
+}

@@ -1,0 +1,5 @@
+//! Commands, states and codes: cases L.
+
+use super::Case;
+
+pub(super) const CASES: &[Case] = &[];

@@ -1,0 +1,5 @@
+//! Messages: cases M.
+
+use super::Case;
+
+pub(super) const CASES: &[Case] = &[];
