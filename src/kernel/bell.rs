@@ -8,7 +8,8 @@ use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, fence};
 /// At most one receiver sleeps at a bell.
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
-    /// The receiver sleeps, or is about to; whoever clears this wakes it.
+    /// The receiver sleeps, or is about to; whoever clears this wakes it. Swapped, never merely
+    /// stored: between a store and another thread's swap loom knows no order.
     parked: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
@@ -28,7 +29,7 @@ impl Bell {
             return true;
         }
         *kept = Some(waker.clone());
-        self.parked.store(true, Ordering::Relaxed);
+        self.parked.swap(true, Ordering::Relaxed);
         drop(kept);
         // Pairs with the fence in `ring`: either the sender sees `parked`, or we see its mail.
         fence(Ordering::SeqCst);
@@ -38,7 +39,7 @@ impl Bell {
         // Under the lock, so that it is not a successor's that is cleared.
         let kept = self.lock();
         if !retired() {
-            self.parked.store(false, Ordering::Relaxed);
+            self.parked.swap(false, Ordering::Relaxed);
         }
         drop(kept);
         false
@@ -61,7 +62,7 @@ impl Bell {
     pub(crate) fn pass_on(&self, retire: impl FnOnce()) {
         let mut kept = self.lock();
         retire();
-        self.parked.store(false, Ordering::Relaxed);
+        self.parked.swap(false, Ordering::Relaxed);
         let waker = kept.take();
         drop(kept);
         if let Some(waker) = waker {
