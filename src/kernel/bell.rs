@@ -9,7 +9,8 @@ use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, fence};
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
     /// The receiver sleeps, or is about to; whoever clears this wakes it. Swapped, never merely
-    /// stored: between a store and another thread's swap loom knows no order.
+    /// stored: with stores loom 0.7 tells of a lost wake-up for which the memory model of the
+    /// language seems to leave no room, and a model that cries wolf checks nothing.
     parked: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
@@ -68,6 +69,12 @@ impl Bell {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// Runs `code` while no receiver can be retired.
+    pub(crate) fn hold<R>(&self, code: impl FnOnce() -> R) -> R {
+        let _kept = self.lock();
+        code()
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
