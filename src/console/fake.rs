@@ -620,6 +620,9 @@ impl FakeHost {
 
     fn tick(&mut self, by: Duration) {
         self.now = self.now + by;
+        for row in &mut self.rows {
+            row.hold_left = row.hold_left.map(|left| left.saturating_sub(by));
+        }
         if let Some((at, interrupt)) = &self.raises
             && self.now >= *at
         {
