@@ -51,6 +51,13 @@ impl Host {
         substate: Substate,
     ) -> StatusMessage {
         match (exit, substate) {
+            // It was stopped on the way, for a restart of its group: that is no mishap of its own.
+            (Exit::Shutdown, Substate::Backoff { .. }) => {
+                StatusMessage::informational(ids::COMPONENT_STOPPED)
+            }
+            (Exit::Killed, Substate::Backoff { .. }) => {
+                StatusMessage::warning(ids::COMPONENT_KILLED)
+            }
             (_, Substate::Backoff { until }) => {
                 let delay = duration_text(until.since(transition.at));
                 StatusMessage::error(ids::COMPONENT_RESTARTS).with(exit.to_string()).with(delay)
