@@ -75,14 +75,14 @@ pub(super) fn changes(site: &Site, names: &[&str]) -> Vec<String> {
     changes_from(site, 0, names)
 }
 
-/// When the events happened for which `is_it` holds, counted from `begin`.
+/// When the events happened for which `is_it` holds, from `begin` on, and counted from there.
 pub(super) fn times(
     site: &Site,
     begin: Duration,
     is_it: impl Fn(&Event) -> bool,
 ) -> Vec<Duration> {
     let found = site.events().iter().filter(|event| is_it(event));
-    found.map(|event| event.at.since_start() - begin).collect()
+    found.filter_map(|event| event.at.since_start().checked_sub(begin)).collect()
 }
 
 /// How long the site has been there.

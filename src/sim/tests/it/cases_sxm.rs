@@ -49,3 +49,18 @@ fn s09_a_restart_loop_keeps_nobody_waiting() {
 fn s11_failures_restart_the_executive_and_end_it() {
     case("S11");
 }
+
+#[test]
+fn m01_messages_wait_for_who_does_not_run_or_expire() {
+    case("M01");
+}
+
+#[test]
+fn m02_a_message_that_always_fails_is_set_aside() {
+    case("M02");
+}
+
+#[test]
+fn m04_who_sends_to_a_full_inbox_has_to_wait() {
+    case("M04");
+}
