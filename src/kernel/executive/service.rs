@@ -354,8 +354,9 @@ impl Executive {
         accepted
     }
 
-    /// Takes the next step of a service command once the components have got there.
-    pub(super) fn continue_plan(&mut self, now: Moment) {
+    /// Takes the next step of a service command once the components have got there; answers
+    /// whether there was one.
+    pub(super) fn continue_plan(&mut self, now: Moment) -> bool {
         match self.service.state {
             State::StartPending if self.starting == 0 => {
                 self.set_service(State::Running);
@@ -379,8 +380,9 @@ impl Executive {
                     Plan::Backup => self.steps.push(Step::Snapshot),
                 }
             }
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
     fn set_service(&mut self, state: State) {
