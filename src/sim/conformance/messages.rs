@@ -163,9 +163,8 @@ fn senders_inside(kit: &Kit, shards: u8) {
     site.send("T", Message::Word(100)).expect("it is accepted");
     site.send("S", Message::Word(100)).expect("it is accepted");
 
-    let waiting = |site: &mut Site| {
-        ["S", "T"].map(|name| status(site, name).outbox).iter().sum::<u64>()
-    };
+    let waiting =
+        |site: &mut Site| ["S", "T"].map(|name| status(site, name).outbox).iter().sum::<u64>();
     let (inbox, outside) = (status(&mut site, "A").inbox, waiting(&mut site));
     assert_eq!(inbox + outside, CAP + 700, "nothing is dropped");
     assert!(inbox >= CAP && outside >= 100, "{inbox} are there and {outside} wait");

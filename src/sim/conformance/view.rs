@@ -76,11 +76,7 @@ pub(super) fn changes(site: &Site, names: &[&str]) -> Vec<String> {
 }
 
 /// When the events happened for which `is_it` holds, from `begin` on, and counted from there.
-pub(super) fn times(
-    site: &Site,
-    begin: Duration,
-    is_it: impl Fn(&Event) -> bool,
-) -> Vec<Duration> {
+pub(super) fn times(site: &Site, begin: Duration, is_it: impl Fn(&Event) -> bool) -> Vec<Duration> {
     let found = site.events().iter().filter(|event| is_it(event));
     found.filter_map(|event| event.at.since_start().checked_sub(begin)).collect()
 }

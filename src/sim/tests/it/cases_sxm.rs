@@ -64,3 +64,33 @@ fn m02_a_message_that_always_fails_is_set_aside() {
 fn m04_who_sends_to_a_full_inbox_has_to_wait() {
     case("M04");
 }
+
+#[test]
+fn x01_a_setting_takes_effect_at_the_next_start() {
+    case("X01");
+}
+
+#[test]
+fn x02_a_setting_changed_during_a_start_and_back() {
+    case("X02");
+}
+
+#[test]
+fn x03_what_a_start_of_the_executive_starts() {
+    case("X03");
+}
+
+#[test]
+fn x04_a_backup_stops_all_and_brings_back_what_ran() {
+    case("X04");
+}
+
+#[test]
+fn x06_one_that_hangs_does_not_hold_up_the_executive_s_stop() {
+    case("X06");
+}
+
+#[test]
+fn x07_dependents_dependencies_and_circles() {
+    case("X07");
+}
