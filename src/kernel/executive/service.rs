@@ -285,13 +285,13 @@ impl Executive {
 
     /// Whether a start of the executive starts this component; what is wanted of it follows.
     fn comes_up(&mut self, now: Moment, index: usize, fresh: bool) -> bool {
-        let record = &mut self.records[index];
-        if record.removed {
+        let held = self.records[index].substate == Substate::Held;
+        if self.records[index].removed {
             return false;
         }
-        let held = record.substate == Substate::Held;
         if fresh {
-            record.crashes.forgive();
+            self.forgive(index);
+            let record = &self.records[index];
             let stays_down = record.persist && record.desired == Desired::Down;
             // A manual component waits for a start command, whatever it did before.
             let automatic = record.startup == Startup::Automatic;
