@@ -130,7 +130,11 @@ impl Executive {
                 self.restart_group(now, group, index, delay);
             }
             (Some(group), Verdict::GiveUp) => self.fail_group(now, group, index),
-            (None, Verdict::RestartAfter(delay)) => self.set_due(now + delay, Due::Record(index)),
+            (None, Verdict::RestartAfter(delay)) => {
+                if !self.delay_run(index, now + delay) {
+                    self.set_due(now + delay, Due::Record(index));
+                }
+            }
             (_, Verdict::Leave) | (None, Verdict::GiveUp) => {}
         }
         if verdict == Verdict::GiveUp {
@@ -186,7 +190,7 @@ impl Executive {
             self.set_stopped(now, index, Substate::Failed, Some(exit));
             return self.resolve(index, Code::DEPENDENCY_FAIL, &text);
         }
-        let substate = match self.backoff_of_run(index) {
+        let substate = match self.after_stop_by_run(index) {
             _ if removed => Substate::Removed,
             _ if down => Substate::Operator,
             _ if held => Substate::Held,
