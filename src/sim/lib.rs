@@ -4,6 +4,8 @@
 //! moves only when it is asked to; which shard takes the next turn is drawn from the seed. The
 //! same seed gives the same trace, byte for byte.
 //!
+//! [`guide`] leads a newcomer from the first test to storms of faults.
+//!
 //! ```
 //! use contract::{Component, Context, Descriptor, Fault, Registration, Start, Started, State};
 //! use contract::control::HostControl;
@@ -38,6 +40,8 @@ pub mod conformance;
 mod ending;
 pub mod event;
 pub mod faults;
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 mod kill;
 mod log;
 mod outside;
