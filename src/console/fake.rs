@@ -180,6 +180,7 @@ impl FakeHost {
                 running: 0,
                 components: 0,
                 holds: Vec::new(),
+                hold_left: None,
                 zombies: Vec::new(),
                 exit_status: None,
                 after_unclean_end: false,
@@ -386,6 +387,7 @@ impl FakeHost {
     fn hold(&mut self, name: &str, lease: Duration) -> Result<Told, Refusal> {
         let row = self.row_of(name)?;
         self.rows[row].holds = vec![HoldKind::Maintenance];
+        self.rows[row].hold_left = Some(lease);
         self.due.push((self.now + lease, row, State::Running));
         Ok(self.accepted(Pending::Held(row)))
     }
@@ -416,6 +418,7 @@ impl FakeHost {
         row.state = state;
         if state == State::Running {
             row.holds.clear();
+            row.hold_left = None;
         }
         row.substate = (state == State::Stopped).then_some(Substate::Operator);
         (row.since, row.since_utc) = (since, since_utc);
@@ -617,6 +620,9 @@ impl FakeHost {
 
     fn tick(&mut self, by: Duration) {
         self.now = self.now + by;
+        for row in &mut self.rows {
+            row.hold_left = row.hold_left.map(|left| left.saturating_sub(by));
+        }
         if let Some((at, interrupt)) = &self.raises
             && self.now >= *at
         {
@@ -755,6 +761,7 @@ fn running(name: &str, about: &str, log: &str) -> ComponentStatus {
         wait_hint: Duration::ZERO,
         restart_required: Vec::new(),
         holds: Vec::new(),
+        hold_left: None,
         persist: false,
         group: None,
         waits_for: Vec::new(),

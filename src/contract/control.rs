@@ -189,6 +189,8 @@ pub struct ComponentStatus {
     pub restart_required: Vec<String>,
     /// What keeps it down, whatever is wanted of it.
     pub holds: Vec<HoldKind>,
+    /// For how much longer at most, where a lease says so.
+    pub hold_left: Option<Duration>,
     /// A stop that outlasts the next start of the executive.
     pub persist: bool,
     /// Its group, if it is in one.
@@ -318,6 +320,8 @@ pub struct ServiceStatus {
     pub components: u64,
     /// Holds that keep every component down.
     pub holds: Vec<HoldKind>,
+    /// For how much longer at most, where a lease says so.
+    pub hold_left: Option<Duration>,
     /// Lives that were ended and whose code has not come back: component and generation.
     pub zombies: Vec<(String, Generation)>,
     /// How the process would end now: 0 clean, 20 when it stopped because it was restarted too

@@ -36,7 +36,7 @@ impl Host {
                 self.executive.command(clock.now, id, command, options).map(Told::Accepted)
             }
             Ask::Service(ServiceCommand::Query) => {
-                Ok(Told::Service(self.executive.service_status()))
+                Ok(Told::Service(self.executive.service_status(clock.now)))
             }
             Ask::Service(command) => self.executive.service(clock.now, command).map(Told::Accepted),
             Ask::Backup => self.back_up(clock).map(Told::Accepted),

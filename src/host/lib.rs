@@ -17,7 +17,7 @@ use std::sync::Arc;
 use contract::component::Registry;
 use contract::control::{DeadLetter, Outcome, Refusal, ServiceCommand};
 use contract::id::{ComponentId, Generation, OpId, Ticket};
-use contract::lifecycle::{Budget, HoldKind, State};
+use contract::lifecycle::{Budget, State};
 use contract::status::StatusRecord;
 use contract::store::{Change, Kept, KeptComponent, Mail};
 use contract::time::Moment;
@@ -280,7 +280,7 @@ impl Host {
 
     /// Whether a hold keeps every component down although the executive is not being stopped.
     pub fn is_held(&self) -> bool {
-        self.executive.service_status().holds.contains(&HoldKind::Backup)
+        self.executive.is_backed_up()
     }
 
     /// Every component's place and name.

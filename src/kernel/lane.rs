@@ -320,6 +320,16 @@ impl LaneEnd {
         self.shared.bell.park(waker, || self.is_retired(), || self.is_empty())
     }
 
+    /// Takes the next order. A retired end gets none: those that come now are its successor's,
+    /// which must get all of them, and in order.
+    pub(crate) fn take_order(&self) -> Option<Order> {
+        if self.orders.is_empty() {
+            return None;
+        }
+        let take = || if self.is_retired() { None } else { self.orders.try_recv().ok() };
+        self.shared.bell.hold(take)
+    }
+
     /// Whether this end has taken another one's place.
     pub(crate) fn is_replacement(&self) -> bool {
         self.epoch != 0
@@ -393,7 +403,7 @@ mod tests {
         assert!(old.park(&waker), "mail is none of its business");
 
         let newest = lane.replace_end();
-        assert!(new.is_retired());
+        assert!(new.is_retired() && new.take_order().is_none());
         assert_eq!(newest.parcels.len(), 1);
         assert!(newest.orders.is_empty(), "the executive gives them anew");
     }

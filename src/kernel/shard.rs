@@ -221,7 +221,7 @@ impl Shard {
             self.retire(None, None, out);
             return self.end_turn(0);
         }
-        while let Ok(order) = self.end.orders.try_recv() {
+        while let Some(order) = self.end.take_order() {
             self.obey(order, out);
             if self.is_stuck() {
                 return self.end_turn(0);

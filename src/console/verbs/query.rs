@@ -1,6 +1,7 @@
 //! Verbs that look at components: query, components, status.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use clap::ArgMatches;
 use contract::control::{Ask, ComponentStatus, Refusal, Told};
@@ -97,6 +98,7 @@ struct Row {
     wait_hint_ms: u64,
     restart_needed: Vec<String>,
     holds: Vec<String>,
+    hold_left_ms: Option<u64>,
     persist: bool,
     group: Option<String>,
     waits_for: Vec<String>,
@@ -155,6 +157,7 @@ impl Row {
             wait_hint_ms: u64::try_from(status.wait_hint.as_millis()).unwrap_or(u64::MAX),
             restart_needed: status.restart_required.clone(),
             holds: status.holds.iter().map(ToString::to_string).collect(),
+            hold_left_ms: status.hold_left.map(|left| left.as_millis() as u64),
             persist: status.persist,
             group: status.group.clone(),
             waits_for: status.waits_for.clone(),
@@ -196,6 +199,11 @@ impl Row {
     }
 }
 
+/// For how much longer a hold lasts at most.
+pub(super) fn left(hold_left: Option<Duration>) -> String {
+    hold_left.map_or(String::new(), |left| format!(" for {} at most", rough(left)))
+}
+
 /// Why it is as it is, in a few words; nothing for one that simply runs.
 fn why(status: &ComponentStatus, now: Moment) -> String {
     let mut parts = Vec::new();
@@ -210,7 +218,7 @@ fn why(status: &ComponentStatus, now: Moment) -> String {
     }
     if !status.holds.is_empty() {
         let holds: Vec<String> = status.holds.iter().map(ToString::to_string).collect();
-        parts.push(format!("held by {}", holds.join(", ")));
+        parts.push(format!("held by {}{}", holds.join(", "), left(status.hold_left)));
     }
     let crashed = matches!(status.substate, Some(Substate::Backoff { .. } | Substate::Failed));
     if let (true, Some(exit)) = (crashed, &status.last_exit) {

@@ -1,5 +1,7 @@
 //! The executive as a whole: exec and backup.
 
+use std::time::Duration;
+
 use clap::{Arg, ArgMatches};
 use contract::control::{Ask, Refusal, ServiceCommand};
 use contract::{Code, Generation, State};
@@ -7,6 +9,7 @@ use serde::Serialize;
 
 use super::action::{Action, Look, carry_out, reply};
 use super::control::{manner, manner_args};
+use super::query::left;
 use super::{Category, Kind, Verb, text};
 use crate::console::{Console, Reply};
 use crate::exit::ExitStatus;
@@ -79,6 +82,7 @@ struct Executive {
     running: u64,
     components: u64,
     holds: Vec<String>,
+    hold_left_ms: Option<u64>,
     zombies: Vec<Zombie>,
     exit_status: Option<u8>,
     after_unclean_end: bool,
@@ -98,7 +102,8 @@ impl View for Executive {
             "{name}: {state} ({scm_state}), {running} of {components} components run"
         )];
         if !self.holds.is_empty() {
-            parts.push(format!("held by {}", self.holds.join(", ")));
+            let left = left(self.hold_left_ms.map(Duration::from_millis));
+            parts.push(format!("held by {}{left}", self.holds.join(", ")));
         }
         if !self.zombies.is_empty() {
             let shown = |z: &Zombie| format!("{} (generation {})", z.component, z.generation);
@@ -151,6 +156,7 @@ fn query(console: &mut Console<'_>, args: &ArgMatches) -> Result<Reply, Refusal>
         running: status.running,
         components: status.components,
         holds: status.holds.iter().map(ToString::to_string).collect(),
+        hold_left_ms: status.hold_left.map(|left| left.as_millis() as u64),
         zombies: status.zombies.into_iter().map(Zombie::of).collect(),
         exit_status: status.exit_status,
         after_unclean_end: status.after_unclean_end,

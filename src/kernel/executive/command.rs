@@ -14,6 +14,9 @@ use super::record::{Queued, Record};
 use crate::lifecycle::{Action, Event, Rule, Situation, rule};
 use crate::order::Order;
 
+/// The way out of a command that comes too early.
+const QUEUE: &str = "wait, or have it done when its moment has come with --queue";
+
 impl Executive {
     /// Commands one component (lifecycle.md 2.3).
     ///
@@ -62,7 +65,11 @@ impl Executive {
                 if command == Command::Stop && record.state == State::Stopped {
                     self.want_down(index, options);
                 }
-                return Err(self.refusal(index, code));
+                let refusal = self.refusal(index, code);
+                return Err(match can_be_queued(situation, command) {
+                    true => Refusal { way_out: QUEUE.to_owned(), ..refusal },
+                    false => refusal,
+                });
             }
         };
         self.act(now, index, command, action, options)
@@ -375,10 +382,6 @@ impl Executive {
         let record = &self.records[index];
         let state = record.state;
         let (reason, way_out) = match code {
-            Code::ALREADY_RUNNING if state == State::StopPending => (
-                format!("it is {state}"),
-                "wait until it is stopped, or have it started then with --queue",
-            ),
             Code::ALREADY_RUNNING => {
                 (format!("it is {state}"), "restart ends this life and begins another")
             }

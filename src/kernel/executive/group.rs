@@ -243,7 +243,7 @@ impl Executive {
 
     /// Starts the next member, once the one before it runs or has nothing to do here.
     pub(super) fn start_members(&mut self, now: Moment, group: usize) {
-        if !self.holds_on_all().is_empty() {
+        if self.are_all_held() {
             return self.end_run(group, Code::CANCELLED, "SMS_EXECUTIVE is stopping");
         }
         loop {
@@ -256,7 +256,7 @@ impl Executive {
             match record.state {
                 State::StartPending | State::StopPending => return,
                 State::Stopped if record.is_backing_off() => {
-                    if !self.holds(index).is_empty() {
+                    if self.is_held(index) {
                         self.set_stopped(now, index, Substate::Held, None);
                         self.skip_member(group);
                         continue;

@@ -87,8 +87,7 @@ impl Executive {
     fn start_if_held(&mut self, now: Moment, index: usize) -> bool {
         let record = &self.records[index];
         let wanted = record.desired != Desired::Down && record.substate == Substate::Held;
-        let free = self.holds(index).is_empty();
-        if record.state != State::Stopped || !wanted || !free {
+        if record.state != State::Stopped || !wanted || self.is_held(index) {
             return false;
         }
         self.start_dependencies(now, index);

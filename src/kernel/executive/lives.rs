@@ -109,7 +109,7 @@ impl Executive {
             Some(group) => self.verdict_of_group(now, group, index, &exit, ran, charged),
             None => self.verdict_of_component(now, index, &exit, ran, charged),
         };
-        let held = !self.holds(index).is_empty();
+        let held = self.is_held(index);
         let down = self.records[index].desired == Desired::Down;
         let substate = match verdict {
             Verdict::RestartAfter(_) if down => Substate::Operator,
@@ -173,7 +173,7 @@ impl Executive {
 
     /// A stop has finished, one way or another: what the operator or the plan wanted holds.
     pub(super) fn stop_finished(&mut self, now: Moment, index: usize, exit: Exit) {
-        let held = !self.holds(index).is_empty();
+        let held = self.is_held(index);
         let record = &mut self.records[index];
         let starts_again = std::mem::take(&mut record.ahead.starts_again);
         let deprived_of = record.ahead.deprived_of.take();
@@ -207,10 +207,10 @@ impl Executive {
 
     /// A restart that is due by itself begins, unless something has come in between.
     pub(super) fn begin_by_itself(&mut self, now: Moment, index: usize) {
-        if self.holds(index).is_empty() {
-            self.begin_life(now, index);
-        } else {
+        if self.is_held(index) {
             self.set_stopped(now, index, Substate::Held, None);
+        } else {
+            self.begin_life(now, index);
         }
     }
 

@@ -200,14 +200,20 @@ impl Executive {
         Ok(Accepted { operation, code: Code::OK, note: "released".into() })
     }
 
+    /// Whether a backup keeps every component down.
+    pub fn is_backed_up(&self) -> bool {
+        self.service.backup_until.is_some()
+    }
+
     /// What the executive as a whole is.
-    pub fn service_status(&self) -> ServiceStatus {
+    pub fn service_status(&self, now: Moment) -> ServiceStatus {
         let running = self.records.iter().filter(|record| record.state == State::Running).count();
         ServiceStatus {
             state: self.service.state,
             running: running as u64,
             components: self.records.len() as u64,
             holds: self.holds_on_all(),
+            hold_left: self.service.backup_until.map(|until| until.since(now)),
             zombies: self.zombies(),
             exit_status: self.exit_status(),
             after_unclean_end: self.service.after_unclean_end,

@@ -3,6 +3,7 @@
 use contract::control::ComponentStatus;
 use contract::id::ComponentId;
 use contract::lifecycle::{Code, HoldKind, State};
+use contract::time::Moment;
 
 use super::Executive;
 use crate::shard::Clock;
@@ -43,6 +44,7 @@ impl Executive {
             wait_hint: record.hint,
             restart_required: differing.map(|key| (*key).to_owned()).collect(),
             holds: self.holds(index),
+            hold_left: self.held_until(index).map(|until| until.since(clock.now)),
             persist: record.persist,
             group: record.group.map(|group| self.groups[group].name().to_string()),
             waits_for: self.waits_for(index),
@@ -53,8 +55,24 @@ impl Executive {
         }
     }
 
+    /// Whether anything keeps a component down.
+    pub(super) fn is_held(&self, index: usize) -> bool {
+        let record = &self.records[index];
+        record.maintenance.is_some() || record.removed || self.are_all_held()
+    }
+
+    /// Whether anything keeps every component down.
+    pub(super) fn are_all_held(&self) -> bool {
+        self.service.backup_until.is_some()
+            || matches!(self.service.state, State::StopPending | State::Stopped)
+    }
+
+    fn held_until(&self, index: usize) -> Option<Moment> {
+        self.records[index].maintenance.max(self.service.backup_until)
+    }
+
     /// What keeps a component down, whatever is wanted of it.
-    pub(super) fn holds(&self, index: usize) -> Vec<HoldKind> {
+    fn holds(&self, index: usize) -> Vec<HoldKind> {
         let record = &self.records[index];
         let mut holds = self.holds_on_all();
         holds.extend(record.maintenance.map(|_| HoldKind::Maintenance));

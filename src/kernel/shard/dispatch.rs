@@ -89,11 +89,14 @@ impl Shard {
 
     /// Takes in a parcel from the lane or from this shard. An interposer has its say first.
     fn dispatch(&mut self, parcel: Parcel, out: &mut Vec<Output>) {
+        if parcel.to().shard() != self.number {
+            return self.forward(parcel, out);
+        }
         if self.interposer.is_none() {
             return self.accept(parcel, out);
         }
         match self.verdict(&parcel) {
-            Verdict::Pass => self.accept(passed(parcel), out),
+            Verdict::Pass => self.accept(parcel, out),
             Verdict::Drop => {
                 if let Some(message_id) = parcel.message_id() {
                     out.push(Output::Vanished { to: parcel.to(), message_id });
@@ -106,6 +109,7 @@ impl Shard {
                 let copy = copy_of(&parcel);
                 self.accept(parcel, out);
                 match copy {
+                    Some(copy) if self.gone => self.hand_back(copy),
                     Some(copy) if self.is_stuck() => self.local.push_front(copy),
                     Some(copy) => self.accept(copy, out),
                     None => {}
@@ -127,21 +131,17 @@ impl Shard {
 
     /// Delivers a parcel now, or keeps it until it may be delivered.
     fn accept(&mut self, parcel: Parcel, out: &mut Vec<Output>) {
-        let to = parcel.to();
-        if to.shard() != self.number {
-            return self.forward(parcel, out);
-        }
-        let number = to.slot();
+        let number = parcel.to().slot();
         let Some(slot) = self.slots.get(number as usize) else {
             return self.drop_unknown(parcel, out);
         };
         let now = match (&slot.life, &parcel) {
             (_, Parcel::Ask { shard, .. }) => return self.asked(number, *shard),
             (life, Parcel::Message { .. } | Parcel::Slip { .. }) => {
-                if slot.full || !self.waiting.is_empty() {
-                    if let Some(sender) = self.waits_with(&parcel, slot.full) {
-                        return self.press(sender, parcel, out);
-                    }
+                if (slot.full || !self.waiting.is_empty())
+                    && let Some(sender) = self.waits_with(&parcel, slot.full)
+                {
+                    return self.press(sender, parcel, out);
                 }
                 life.as_ref().is_some_and(|life| life.phase == Phase::Running)
                     && slot.inbox.is_empty()

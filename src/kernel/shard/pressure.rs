@@ -3,7 +3,8 @@
 //!
 //! A receiver of the same shard is looked at when the message is dispatched, for a burst of one
 //! hook must not overshoot; one of another shard when the message is sent. What is on its way
-//! from another shard when the inbox becomes full is accepted beyond the cap.
+//! from another shard when the inbox becomes full is accepted beyond the cap. What is on its way
+//! in this shard counts nowhere until it is dispatched, which is before the shard rests.
 //!
 //! What waits in a component's outbox counts towards its own cap: its senders feel the pressure
 //! as well. What it sends itself never waits, since it would wait for itself. Two or more

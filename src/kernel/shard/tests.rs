@@ -1,1 +1,8 @@
+//! A shard by itself: the test plays the executive and the driver.
 
+mod crashes;
+mod letters;
+mod lost;
+mod pressure;
+mod rig;
+mod stalls;
