@@ -65,3 +65,15 @@ pub use outside::SimOutside;
 pub use run::Site;
 pub use seed::SEED_VARIABLE;
 pub use store::MemoryStore;
+
+#[cfg(test)]
+mod tests {
+    /// The guide shows the component that its other examples include.
+    #[test]
+    fn the_guide_shows_its_component() {
+        let (_, tally) = include_str!("guide/tally.rs")
+            .split_once("// From here on as the guide shows it.\n\n")
+            .expect("the line that parts the two");
+        assert!(include_str!("guide.md").contains(tally.trim_end()));
+    }
+}
