@@ -54,6 +54,12 @@ fn a_component_depends_on_the_contract_only() {
     }
 }
 
+/// It shows what an embedder needs, so it names no room that an embedder does not.
+#[test]
+fn the_example_of_an_embedder_knows_the_facade_only() {
+    assert_eq!(dependencies()["smsexec-embedder-example"], names(&["smsexec", "serde"]));
+}
+
 #[test]
 fn the_kernel_knows_the_contract_and_its_channel() {
     let allowed = names(&["smsexec-contract", "crossbeam-channel"]);
@@ -97,7 +103,7 @@ fn a_tool_is_named_in_its_own_room_only() {
 #[test]
 fn nothing_points_up() {
     let graph = dependencies();
-    let floors: [&[&str]; 7] = [
+    let floors: [&[&str]; 8] = [
         &["smsexec-contract"],
         &["smsexec-kernel", "smsexec-status", "smsexec-cloud", "smsexec-testkit"],
         &["smsexec-site", "smsexec-edge", "smsexec-console"],
@@ -110,6 +116,7 @@ fn nothing_points_up() {
             "smsexec-service-connector",
         ],
         &["smsexec"],
+        &["smsexec-embedder-example"],
     ];
     let floor = |name: &str| floors.iter().position(|floor| floor.contains(&name));
     for (package, named) in &graph {

@@ -41,37 +41,48 @@ pub struct Kept {
 
 /// Messages that were accepted and not yet handled, in the order of their acceptance.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Mail(BTreeMap<u64, KeptMessage>);
+pub struct Mail {
+    messages: BTreeMap<u64, KeptMessage>,
+    /// The highest number of any message that was ever accepted.
+    last_number: u32,
+}
 
 impl Mail {
     /// Takes a message in, behind the others.
     pub fn accept(&mut self, message: KeptMessage) {
-        let number = self.0.last_key_value().map_or(0, |(last, _)| last + 1);
-        self.0.insert(number, message);
+        let number = self.messages.last_key_value().map_or(0, |(last, _)| last + 1);
+        self.last_number = self.last_number.max(message.id.number);
+        self.messages.insert(number, message);
+    }
+
+    /// The highest number of any message that was ever accepted, whatever has become of it. New
+    /// ones are numbered from there: a receiver may remember for ever which it has handled.
+    pub fn last_number(&self) -> u32 {
+        self.last_number
     }
 
     /// A delivery has failed; so many have now.
     pub fn fail(&mut self, to: &str, id: MessageId, failed: u8) {
         if let Some(number) = self.number_of(to, id) {
-            self.0.entry(number).and_modify(|message| message.failed = failed);
+            self.messages.entry(number).and_modify(|message| message.failed = failed);
         }
     }
 
     /// A message was handled or set aside; answers whether it was there.
     pub fn settle(&mut self, to: &str, id: MessageId) -> bool {
-        self.number_of(to, id).is_some_and(|number| self.0.remove(&number).is_some())
+        self.number_of(to, id).is_some_and(|number| self.messages.remove(&number).is_some())
     }
 
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = &KeptMessage> {
-        self.0.values()
+        self.messages.values()
     }
 
     /// Messages are settled more or less in the order in which they were accepted, so it is
     /// found near the front.
     fn number_of(&self, to: &str, id: MessageId) -> Option<u64> {
         let is_it = |message: &KeptMessage| message.id == id && message.to == to;
-        let found = self.0.iter().find(|(_, message)| is_it(message));
+        let found = self.messages.iter().find(|(_, message)| is_it(message));
         found.map(|(number, _)| *number)
     }
 }
@@ -232,6 +243,10 @@ mod tests {
         kept.apply(Change::Settled { to: "B".into(), id: message(3).id });
         let left: Vec<_> = kept.mail.iter().map(|m| (m.id.number, m.failed)).collect();
         assert_eq!(left, [(2, 1), (3, 0), (4, 0)]);
+        for number in 2..=4 {
+            kept.apply(Change::Settled { to: "A".into(), id: message(number).id });
+        }
+        assert_eq!(kept.mail.last_number(), 4, "no number is used again");
     }
 
     #[test]

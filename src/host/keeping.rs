@@ -103,9 +103,10 @@ impl Host {
         }
     }
 
-    /// The highest number of a message that is still kept: new ones are numbered from there.
+    /// The highest number of a message that was accepted, in an earlier process too: new ones
+    /// are numbered from there.
     pub fn last_message_number(&self) -> u32 {
-        self.mail.iter().map(|message| message.id.number).max().unwrap_or_default()
+        self.mail.last_number()
     }
 }
 

@@ -61,6 +61,11 @@ impl Site {
             self.stalled(shard);
         }
         self.lost.retain(|carrier| carrier.number != number);
+        // Live, the watchdog looks every few seconds. Here nothing else would tell it.
+        if self.host.watches() {
+            self.host.watch(clock);
+            self.do_doings();
+        }
     }
 
     /// Has the code that hangs without end on behalf of a rule come back now.
@@ -79,7 +84,6 @@ impl Site {
     /// hang.
     pub(crate) fn watch_due(&self) -> Option<Moment> {
         let hangs = self.carriers.iter().any(|carrier| carrier.shard.stalled().is_some());
-        let hung = self.host.watches();
-        (hangs || hung).then(|| self.host.watch_due()).flatten()
+        hangs.then(|| self.host.watch_due()).flatten()
     }
 }

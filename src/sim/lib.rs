@@ -4,6 +4,8 @@
 //! moves only when it is asked to; which shard takes the next turn is drawn from the seed. The
 //! same seed gives the same trace, byte for byte.
 //!
+//! [`guide`] leads a newcomer from the first test to storms of faults.
+//!
 //! ```
 //! use contract::{Component, Context, Descriptor, Fault, Registration, Start, Started, State};
 //! use contract::control::HostControl;
@@ -38,6 +40,8 @@ pub mod conformance;
 mod ending;
 pub mod event;
 pub mod faults;
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 mod kill;
 mod log;
 mod outside;
@@ -61,3 +65,15 @@ pub use outside::SimOutside;
 pub use run::Site;
 pub use seed::SEED_VARIABLE;
 pub use store::MemoryStore;
+
+#[cfg(test)]
+mod tests {
+    /// The guide shows the component that its other examples include.
+    #[test]
+    fn the_guide_shows_its_component() {
+        let (_, tally) = include_str!("guide/tally.rs")
+            .split_once("// From here on as the guide shows it.\n\n")
+            .expect("the line that parts the two");
+        assert!(include_str!("guide.md").contains(tally.trim_end()));
+    }
+}

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use cloud::Cloud;
 use contract::control::{
-    Accepted, Ask, ClockView, ComponentStatus, HostControl, Outcome, Refusal, ServiceCommand, Told,
-    Until,
+    Accepted, Ask, ClockView, ComponentStatus, DeadLetter, HostControl, Outcome, Refusal,
+    ServiceCommand, SettingView, Told, Until,
 };
 use contract::effect::Answer;
 use contract::id::{ComponentId, Generation, MessageId, OpId, Ticket};
@@ -243,6 +243,16 @@ impl Site {
         self.store.kept()
     }
 
+    /// What a component keeps for its next lives under that name
+    /// ([`Context::remember`](contract::Context::remember)); none if it keeps nothing there. It
+    /// can be asked at any time, of a component that is stopped and after [`Site::kill`] too.
+    pub fn remembered(&self, component: &str, name: &str) -> Option<String> {
+        let kept = self.store.kept();
+        let is_it = |(other, _): &(&String, _)| other.eq_ignore_ascii_case(component);
+        let (_, registry) = kept.registries.iter().find(is_it)?;
+        registry.get(name).cloned()
+    }
+
     /// What is stored under a setting.
     pub fn stored<T: SettingValue>(&mut self, setting: &Setting<T>) -> T {
         let view = self.setting_view(setting.key);
@@ -262,7 +272,24 @@ impl Site {
         Some(T::from_text(text).expect("what is in effect has been checked"))
     }
 
-    fn setting_view(&mut self, key: &str) -> contract::control::SettingView {
+    /// Stores a setting, as an operator does. It is in effect at once for components that reload
+    /// it, and for the others when they are next started: the view says which those are.
+    ///
+    /// # Errors
+    /// 87 if no component declares such a setting and it is none of the site's, or if the value
+    /// does not fit; 1067 if the executive was killed.
+    pub fn set<T: SettingValue>(
+        &mut self,
+        setting: &Setting<T>,
+        value: &T,
+    ) -> Result<SettingView, Refusal> {
+        match self.ask(Ask::Set { key: setting.key.to_owned(), value: value.to_text() })? {
+            Told::Setting(view) => Ok(view),
+            told => unreachable!("a setting was stored, told {told:?}"),
+        }
+    }
+
+    fn setting_view(&mut self, key: &str) -> SettingView {
         match self.ask(Ask::Settings(Some(key.to_owned()))) {
             Ok(Told::Settings(mut views)) if views.len() == 1 => views.remove(0),
             told => panic!("setting {key} is not one of this site's: {told:?}"),
@@ -274,6 +301,17 @@ impl Site {
         match self.ask(Ask::Messages { component: None, last: usize::MAX }) {
             Ok(Told::Messages(records)) => records,
             told => unreachable!("messages were asked for, told {told:?}"),
+        }
+    }
+
+    /// The messages that were set aside and will not be delivered, oldest first.
+    ///
+    /// # Errors
+    /// 1067 if the executive was killed.
+    pub fn dead_letters(&mut self) -> Result<Vec<DeadLetter>, Refusal> {
+        match self.ask(Ask::DeadLetters { component: None, last: usize::MAX })? {
+            Told::DeadLetters(letters) => Ok(letters),
+            told => unreachable!("dead letters were asked for, told {told:?}"),
         }
     }
 

@@ -1,11 +1,11 @@
-//! Fault rules for requests.
+//! Fault rules for requests, and for code that hangs.
 
 use std::time::Duration;
 
 use contract::control::HostControl;
 use contract::{Failure, FailureKind, Message, Request};
 use smsexec_sim::probe::{Act, Journal, Probe};
-use smsexec_sim::{Injected, RequestVerdict, Site, What};
+use smsexec_sim::{CallVerdict, Hook, Injected, RequestVerdict, Site, What};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -94,4 +94,19 @@ fn a_rule_can_end_itself_and_count() {
     let lines = journal.take();
     assert_eq!(lines.iter().filter(|line| line.starts_with("answer")).count(), 1, "{lines:?}");
     assert!(lines.last().unwrap().starts_with("answer t3"), "{lines:?}");
+}
+
+/// The watchdog is told that code has come back, although nothing else happens then.
+#[test]
+fn what_hung_and_came_back_is_not_called_hung() {
+    let mut site = Site::primary("PS1").component(Probe::new("A").build().0).start().unwrap();
+    let _guard = site.fault_code(|call| match call.hook {
+        Hook::Message { .. } => CallVerdict::Hang(Some(Duration::from_secs(600))),
+        _ => CallVerdict::Pass,
+    });
+    site.send("A", Message::Word(1)).unwrap();
+    site.advance(Duration::from_secs(599)).unwrap();
+    assert!(site.query("A").unwrap().hung);
+    site.advance(Duration::from_secs(1)).unwrap();
+    assert!(!site.query("A").unwrap().hung);
 }

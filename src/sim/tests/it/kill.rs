@@ -1,0 +1,37 @@
+//! The end of the executive's process, and the next one in the same store.
+
+use contract::{Message, MessageId};
+use smsexec_sim::probe::{Act, Probe};
+use smsexec_sim::{Site, What};
+
+/// A receiver that must do a thing once remembers which messages it has handled, in the registry
+/// too: another executive must not use their numbers again.
+#[test]
+fn no_number_of_a_message_is_used_again_after_a_kill() {
+    let (a, _) = Probe::new("A").on(1, Act::Send("B", 2)).build();
+    let (b, _) = Probe::new("B").build();
+    let mut site = Site::primary("PS1").component(a).component(b).start().unwrap();
+    for _ in 0..3 {
+        site.send("A", Message::Word(1)).unwrap();
+        site.start_again().unwrap();
+    }
+    let mut handled: Vec<(String, MessageId)> = Vec::new();
+    for event in site.events() {
+        if let What::Settled { to, id } = &event.what {
+            let message = (to.to_string(), *id);
+            assert!(!handled.contains(&message), "{message:?} came twice");
+            handled.push(message);
+        }
+    }
+    assert_eq!(handled.len(), 6);
+}
+
+#[test]
+fn what_a_component_keeps_can_be_read_whatever_it_is() {
+    let mut site = Site::primary("PS1").component(Probe::new("A").build().0).start().unwrap();
+    assert_eq!(site.remembered("A", "last"), None);
+    site.send("A", Message::Word(7)).unwrap();
+    site.kill();
+    assert_eq!(site.remembered("a", "last").as_deref(), Some("7"));
+    assert_eq!((site.remembered("A", "first"), site.remembered("B", "last")), (None, None));
+}
