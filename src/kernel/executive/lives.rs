@@ -14,6 +14,10 @@ impl Executive {
     /// News of a life. That of a life that is over or overtaken changes nothing.
     pub fn life(&mut self, now: Moment, event: LifeEvent) {
         let index = self.index(event.id);
+        if let LifeChange::Ended(_) = event.change {
+            // It ended while its carrier was being given up: then it is no zombie any more.
+            self.zombie_ended(now, event.id, event.generation);
+        }
         if self.records[index].generation != event.generation {
             return;
         }
