@@ -137,6 +137,7 @@ impl Site {
                 let arbiters = carried.take_arbiters();
                 arbiters.iter().for_each(|arbiter| _ = arbiter.stop());
                 arbiters.into_iter().for_each(|arbiter| drop(arbiter.join()));
+                drop(carried);
             })
             .map_err(|error| {
                 Refusal::new(

@@ -55,11 +55,13 @@ impl Executive {
         self.records[index].running_since = Some(now);
         self.reached(index, State::Running);
         self.tell_changes(index);
-        if self.records[index].desired == Desired::Paused {
+        if self.records[index].ahead.queued.is_some() {
+            // What was said later wins, over a pause too.
+            self.run_queued(now, index);
+        } else if self.records[index].desired == Desired::Paused {
             // Its start order said so, and the shard is pausing it already.
             self.change(now, index, Event::PauseOrdered, None);
         }
-        self.run_queued(now, index);
     }
 
     /// A life is over: what follows is its supervisor's to say, unless it was being stopped.

@@ -393,10 +393,10 @@ impl Model {
                 self.running_since = Some(self.time);
                 self.now = Now::Running;
                 self.reach(Target::Running);
-                if self.desired == Desired::Paused {
-                    self.now = Now::Pausing { until: self.time + PAUSE };
-                } else {
+                if self.queued.is_some() {
                     self.run_queued();
+                } else if self.desired == Desired::Paused {
+                    self.now = Now::Pausing { until: self.time + PAUSE };
                 }
             }
             Now::Pausing { .. } => {
