@@ -200,7 +200,7 @@ fn a_clock_that_is_set_back_makes_no_second_night() -> Result<(), Refusal> {
     // To 01:02 of the day before: two nights that it has had come again.
     site.jump_wall_back(DAY + HOUR);
     site.set_bias(-120);
-    site.expect_silence(48 * HOUR, |event| event.reported(LEDGER, NIGHT_DONE));
+    site.expect_silence(48 * HOUR, |event| event.delivered(LEDGER, "timer close"));
     site.expect(2 * HOUR, |event| event.reported(LEDGER, NIGHT_DONE));
     Ok(())
 }
