@@ -51,6 +51,9 @@ impl Host {
         substate: Substate,
     ) -> StatusMessage {
         match (exit, substate) {
+            // It was stopped for a restart of its group, or failed with it: no mishap of its own.
+            (Exit::Shutdown, _) => StatusMessage::informational(ids::COMPONENT_STOPPED),
+            (Exit::Killed, _) => StatusMessage::warning(ids::COMPONENT_KILLED),
             (_, Substate::Backoff { until }) => {
                 let delay = duration_text(until.since(transition.at));
                 StatusMessage::error(ids::COMPONENT_RESTARTS).with(exit.to_string()).with(delay)
@@ -64,13 +67,12 @@ impl Host {
                 StatusMessage::error(ids::COMPONENT_ENDED).with(exit.to_string())
             }
             (_, Substate::Failed) => {
-                let budget = self.executive.descriptor(transition.id).budget;
+                let budget = self.executive.budget(transition.id);
                 StatusMessage::error(ids::COMPONENT_FAILED)
                     .with(budget.crashes.to_string())
                     .with(duration_text(budget.period))
                     .with(exit.to_string())
             }
-            (Exit::Killed, _) => StatusMessage::warning(ids::COMPONENT_KILLED),
             _ => StatusMessage::informational(ids::COMPONENT_STOPPED),
         }
     }

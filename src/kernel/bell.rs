@@ -71,12 +71,6 @@ impl Bell {
         }
     }
 
-    /// Runs `code` while no receiver can be retired.
-    pub(crate) fn hold<R>(&self, code: impl FnOnce() -> R) -> R {
-        let _kept = self.lock();
-        code()
-    }
-
     fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
         // A panic between lock and unlock is impossible: nothing of ours runs there.
         self.waker.lock().unwrap_or_else(PoisonError::into_inner)

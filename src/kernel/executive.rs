@@ -442,8 +442,9 @@ impl Executive {
                     self.go_on_with_group(now, group);
                 }
             }
-            self.continue_plan(now);
-            if self.changed.is_empty() {
+            // A restart with nothing to start changes no component, and goes on all the same.
+            let went_on = self.continue_plan(now);
+            if !went_on && self.changed.is_empty() {
                 break;
             }
         }

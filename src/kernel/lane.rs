@@ -1,8 +1,8 @@
 //! The way into a shard. Two crossbeam channels: one for messages and answers, one for orders,
 //! so that a full inbox never delays a stop. A bell wakes the shard's driver, if it sleeps.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -159,7 +159,6 @@ impl Parcel {
 #[derive(Debug, Clone)]
 pub struct Lane {
     parcels: Sender<Parcel>,
-    orders: Sender<Order>,
     shared: Arc<Shared>,
 }
 
@@ -187,13 +186,13 @@ struct Shared {
     inside: AtomicU32,
     /// For a new end, and for what lies in the lane when all ends are gone.
     parcels: Receiver<Parcel>,
-    orders: Receiver<Order>,
+    /// Each end has a channel of its own, so that a retired one takes none of its successor's.
+    orders: Mutex<(Sender<Order>, Receiver<Order>)>,
 }
 
 /// A new lane: the end to send by, and the end to receive by.
 pub fn lane() -> (Lane, LaneEnd) {
     let (parcel_sender, parcels) = unbounded();
-    let (order_sender, orders) = unbounded();
     let shared = Arc::new(Shared {
         bell: Bell::default(),
         epoch: AtomicU32::new(0),
@@ -201,10 +200,10 @@ pub fn lane() -> (Lane, LaneEnd) {
         outside: AtomicU32::new(0),
         inside: AtomicU32::new(1),
         parcels,
-        orders,
+        orders: Mutex::new(unbounded()),
     });
     let end = shared.end(0);
-    (Lane { parcels: parcel_sender, orders: order_sender, shared }, end)
+    (Lane { parcels: parcel_sender, shared }, end)
 }
 
 impl Lane {
@@ -238,7 +237,12 @@ impl Lane {
 
     /// Whether nothing waits in the lane.
     pub fn is_empty(&self) -> bool {
-        self.shared.orders.is_empty() && self.shared.parcels.is_empty()
+        self.shared.orders().1.is_empty() && self.shared.parcels.is_empty()
+    }
+
+    /// How many parcels wait in the lane, for whichever component.
+    pub fn parcels(&self) -> usize {
+        self.shared.parcels.len()
     }
 
     /// Puts an order in. When the shard is gone with its host, the order is dropped.
@@ -246,7 +250,8 @@ impl Lane {
         if self.shared.closed.load(Ordering::Relaxed) {
             return discard(order);
         }
-        if self.orders.send(order).is_ok() {
+        let sent = self.shared.orders().0.send(order);
+        if sent.is_ok() {
             self.shared.bell.ring();
         }
     }
@@ -261,17 +266,17 @@ impl Lane {
         self.shared.bell.pass_on(|| {
             epoch = self.shared.epoch.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
         });
-        let end = self.shared.end(epoch);
-        while let Ok(order) = end.orders.try_recv() {
+        let (_, old) = std::mem::replace(&mut *self.shared.orders(), unbounded());
+        while let Ok(order) = old.try_recv() {
             discard(order);
         }
-        end
+        self.shared.end(epoch)
     }
 }
 
 impl Shared {
     fn end(self: &Arc<Self>, epoch: u32) -> LaneEnd {
-        let (parcels, orders) = (self.parcels.clone(), self.orders.clone());
+        let (parcels, orders) = (self.parcels.clone(), self.orders().1.clone());
         LaneEnd { parcels, orders, shared: Arc::clone(self), epoch }
     }
 
@@ -279,9 +284,14 @@ impl Shared {
         while let Ok(parcel) = self.parcels.try_recv() {
             discard(parcel);
         }
-        while let Ok(order) = self.orders.try_recv() {
+        let orders = self.orders().1.clone();
+        while let Ok(order) = orders.try_recv() {
             discard(order);
         }
+    }
+
+    fn orders(&self) -> MutexGuard<'_, (Sender<Order>, Receiver<Order>)> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -323,11 +333,7 @@ impl LaneEnd {
     /// Takes the next order. A retired end gets none: those that come now are its successor's,
     /// which must get all of them, and in order.
     pub(crate) fn take_order(&self) -> Option<Order> {
-        if self.orders.is_empty() {
-            return None;
-        }
-        let take = || if self.is_retired() { None } else { self.orders.try_recv().ok() };
-        self.shared.bell.hold(take)
+        if self.is_retired() { None } else { self.orders.try_recv().ok() }
     }
 
     /// Whether this end has taken another one's place.
@@ -406,6 +412,9 @@ mod tests {
         assert!(new.is_retired() && new.take_order().is_none());
         assert_eq!(newest.parcels.len(), 1);
         assert!(newest.orders.is_empty(), "the executive gives them anew");
+        lane.order(Order::Stop(id, Generation(2)));
+        assert!(old.orders.is_empty() && new.orders.is_empty(), "theirs are over");
+        assert_eq!(newest.orders.len(), 1);
     }
 
     #[test]

@@ -95,6 +95,7 @@ pub struct Shard {
     base: Moment,
     trace: bool,
     keeping: bool,
+    prompt: bool,
     interposer: Option<Box<dyn Interposer>>,
     /// What happens in place of the hook that is called next.
     instead: Option<Instead>,
@@ -143,6 +144,7 @@ impl Shard {
             base: Moment::ZERO,
             trace: false,
             keeping: false,
+            prompt: false,
             interposer: None,
             instead: None,
             excused: false,
@@ -177,6 +179,13 @@ impl Shard {
     /// in one go: what it asked for, in order, then that its message is settled.
     pub fn set_keeping(&mut self, keeping: bool) {
         self.keeping = keeping;
+    }
+
+    /// Whether a turn ends as soon as it has news of a life, or a request, to put out: the next
+    /// hook may not come back, and nobody should wait for it to hear of what came before. Off
+    /// at first; a driver whose hooks take real time wants it.
+    pub fn set_prompt(&mut self, prompt: bool) {
+        self.prompt = prompt;
     }
 
     /// Has `interposer` asked before each message and each hook. There is none at first.
@@ -221,11 +230,13 @@ impl Shard {
             self.retire(None, None, out);
             return self.end_turn(0);
         }
+        let mut told = out.len();
         while let Some(order) = self.end.take_order() {
             self.obey(order, out);
-            if self.is_stuck() {
+            if self.is_stuck() || self.has_urgent(&out[told..]) {
                 return self.end_turn(0);
             }
+            told = out.len();
         }
         if self.relieved && !self.waiting.is_empty() {
             self.relieve(out);
@@ -244,7 +255,7 @@ impl Shard {
         const SOURCES: [Source; 4] =
             [Shard::take_timer, Shard::take_retained, Shard::take_local, Shard::take_lane];
         self.first_source = (self.first_source + 1) % SOURCES.len();
-        let mut handled = 0;
+        let (mut handled, mut told) = (0, out.len());
         loop {
             let before = handled;
             for number in self.first_source..self.first_source + SOURCES.len() {
@@ -254,15 +265,24 @@ impl Shard {
                         break;
                     }
                     handled += 1;
-                    if self.is_stuck() {
+                    if self.is_stuck() || self.has_urgent(&out[told..]) {
                         return handled;
                     }
+                    told = out.len();
                 }
             }
             if handled == before {
                 return handled;
             }
         }
+    }
+
+    /// Whether somebody waits for what was put out, and the turn is to end for it.
+    fn has_urgent(&self, told: &[Output]) -> bool {
+        let is_urgent = |output: &Output| {
+            matches!(output, Output::Life(_) | Output::Request { .. } | Output::ZombieEnded { .. })
+        };
+        self.prompt && told.iter().any(is_urgent)
     }
 
     fn begin_turn(&mut self, clock: Clock) {

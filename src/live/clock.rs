@@ -33,11 +33,17 @@ impl SiteClock {
         Clock { now, utc: self.0.epoch + now.since_start() }
     }
 
-    /// Moves the clock on to `moment`, if it is not there yet.
+    /// Moves the clock on to `moment`, if it is not there yet. Two who do so at once do not add
+    /// up.
     pub(crate) fn move_to(&self, moment: Moment) {
-        let ahead = moment.since(self.read().now);
+        let ahead = moment.since_start().saturating_sub(self.real());
         let nanos = u64::try_from(ahead.as_nanos()).unwrap_or(u64::MAX);
-        self.0.offset.fetch_add(nanos, Ordering::AcqRel);
+        self.0.offset.fetch_max(nanos, Ordering::AcqRel);
+    }
+
+    /// Real time since the clock began.
+    pub(crate) fn real(&self) -> Duration {
+        self.0.started.elapsed()
     }
 
     /// Nanoseconds that it was moved on by, in all.

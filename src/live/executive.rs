@@ -2,8 +2,8 @@
 //! and nothing in here ever waits for a component.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -14,12 +14,12 @@ use contract::store::Kept;
 use contract::time::Moment;
 use crossbeam_channel::Receiver;
 use host::{Doing, Host};
-use kernel::{Clock, Output};
+use kernel::{Clock, LaneEnd, Output, Transition};
 
 use crate::activity::UnderWay;
 use crate::alarm::Alarm;
 use crate::logs;
-use crate::site::Shared;
+use crate::shared::Shared;
 
 /// How often the watchdog looks whether a shard is stuck. A heartbeat is a minute.
 const WATCH_EVERY: Duration = Duration::from_secs(5);
@@ -40,8 +40,13 @@ pub(crate) struct ExecutiveActor {
     /// Where this host's log records go. Each host has its own: there is no global log.
     pub(crate) log: tracing::Dispatch,
     pub(crate) outcomes: BTreeMap<OpId, Outcome>,
-    pub(crate) waiting: HashMap<OpId, Vec<Sender<Outcome>>>,
+    pub(crate) waiting: HashMap<OpId, Vec<Reply<Outcome>>>,
     pub(crate) watching: Vec<Watching>,
+    /// Who is told of every transition.
+    pub(crate) subscribers: Vec<crossbeam_channel::Sender<Transition>>,
+    /// Shards that wait for a thread. They begin once their orders are in their lanes, for what
+    /// comes for a component that a shard has not been given yet is lost.
+    pub(crate) to_start: Vec<(u8, LaneEnd)>,
     pub(crate) alarm: Alarm,
     pub(crate) doings: Vec<Doing>,
 }
@@ -53,8 +58,44 @@ impl Actor for ExecutiveActor {
         self.do_doings(ctx);
         ctx.run_interval(WATCH_EVERY, |actor, ctx| {
             actor.host.watch(actor.shared.clock.read());
+            actor.forget_the_gone();
             actor.do_doings(ctx);
         });
+    }
+}
+
+/// The way back to somebody who may have stopped waiting.
+pub(crate) struct Reply<T> {
+    sender: Sender<T>,
+    waits: Weak<()>,
+}
+
+/// What somebody waits for.
+pub(crate) struct Awaited<T> {
+    receiver: mpsc::Receiver<T>,
+    _waits: Arc<()>,
+}
+
+/// A reply, and the other end of it.
+pub(crate) fn reply<T>() -> (Reply<T>, Awaited<T>) {
+    let (sender, receiver) = mpsc::channel();
+    let waits = Arc::new(());
+    (Reply { sender, waits: Arc::downgrade(&waits) }, Awaited { receiver, _waits: waits })
+}
+
+impl<T> Reply<T> {
+    fn send(&self, answer: T) {
+        let _ = self.sender.send(answer);
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.waits.strong_count() > 0
+    }
+}
+
+impl<T> Awaited<T> {
+    pub(crate) fn within(&self, time: Duration) -> Result<T, RecvTimeoutError> {
+        self.receiver.recv_timeout(time)
     }
 }
 
@@ -109,7 +150,7 @@ impl Handler<AskWaits> for ExecutiveActor {
 pub(crate) struct Watching {
     pub(crate) component: String,
     pub(crate) until: Until,
-    pub(crate) reply: Sender<Result<ComponentStatus, Refusal>>,
+    pub(crate) reply: Reply<Result<ComponentStatus, Refusal>>,
 }
 
 impl Message for Watching {
@@ -128,7 +169,7 @@ impl Handler<Watching> for ExecutiveActor {
 /// An operator waits for an operation.
 pub(crate) struct Waits {
     pub(crate) operation: OpId,
-    pub(crate) reply: Sender<Outcome>,
+    pub(crate) reply: Reply<Outcome>,
 }
 
 impl Message for Waits {
@@ -140,15 +181,34 @@ impl Handler<Waits> for ExecutiveActor {
 
     fn handle(&mut self, waits: Waits, _: &mut Self::Context) {
         match self.outcomes.get(&waits.operation) {
-            Some(outcome) => drop(waits.reply.send(outcome.clone())),
+            Some(outcome) => waits.reply.send(outcome.clone()),
             None if self.is_over(waits.operation) => {
                 let operation = waits.operation;
                 let text = format!("there is no operation {operation}, or none that is remembered");
                 let code = Code::DOES_NOT_EXIST;
-                let _ = waits.reply.send(Outcome { operation, code, text });
+                waits.reply.send(Outcome { operation, code, text });
             }
             None => self.waiting.entry(waits.operation).or_default().push(waits.reply),
         }
+    }
+}
+
+/// Somebody wants to be told of every transition from now on.
+pub(crate) struct Subscribes {
+    pub(crate) subscriber: crossbeam_channel::Sender<Transition>,
+    pub(crate) done: Sender<()>,
+}
+
+impl Message for Subscribes {
+    type Result = ();
+}
+
+impl Handler<Subscribes> for ExecutiveActor {
+    type Result = ();
+
+    fn handle(&mut self, subscribes: Subscribes, _: &mut Self::Context) {
+        self.subscribers.push(subscribes.subscriber);
+        let _ = subscribes.done.send(());
     }
 }
 
@@ -165,8 +225,10 @@ impl Handler<LookAtClock> for ExecutiveActor {
     type Result = ();
 
     fn handle(&mut self, look: LookAtClock, ctx: &mut Self::Context) {
+        self.host.watch(self.shared.clock.read());
         self.fire_due(ctx);
-        let _ = look.reply.send(self.host.next_due());
+        let due = self.host.next_due().into_iter().chain(self.host.watch_due()).min();
+        let _ = look.reply.send(due);
     }
 }
 
@@ -216,8 +278,16 @@ impl ExecutiveActor {
         }
     }
 
-    /// Tells those who wait for a component, where it has come to that. Whoever does not wait
-    /// any more is forgotten when what he waited for comes about.
+    /// Whoever does not wait any more need not be told.
+    fn forget_the_gone(&mut self) {
+        self.watching.retain(|watching| watching.reply.is_awaited());
+        self.waiting.retain(|_, replies| {
+            replies.retain(Reply::is_awaited);
+            !replies.is_empty()
+        });
+    }
+
+    /// Tells those who wait for a component, where it has come to that.
     fn answer_watching(&mut self) {
         let clock = self.shared.clock.read();
         let host = &mut self.host;
@@ -233,7 +303,7 @@ impl ExecutiveActor {
                 Ok(told) => unreachable!("a component was asked for, told {told:?}"),
                 Err(refusal) => Err(refusal),
             };
-            let _ = watching.reply.send(told);
+            watching.reply.send(told);
             false
         });
     }
@@ -242,6 +312,7 @@ impl ExecutiveActor {
         let mut changed = false;
         let mut doings = std::mem::take(&mut self.doings);
         self.host.take_doings(&mut doings);
+        self.keep(&mut doings);
         for doing in doings.drain(..) {
             match doing {
                 Doing::Order(shard, order) => self.shared.lanes[usize::from(shard)].order(order),
@@ -252,42 +323,51 @@ impl ExecutiveActor {
                 Doing::Deliver(parcel) => {
                     self.shared.lanes[usize::from(parcel.to().shard())].send(parcel);
                 }
-                Doing::Keep(change) => {
-                    self.kept.apply(change);
-                    self.unkept = true;
+                Doing::Replace(shard) => {
+                    self.to_start.retain(|(other, _)| *other != shard);
+                    self.to_start.push((shard, self.shared.give_up(shard)));
                 }
-                Doing::Replace(shard) => self.shared.replace_shard(shard, &ctx.address()),
                 Doing::Snapshot => self.copy_site(ctx),
-                Doing::Changed(_) => changed = true,
-                // The status messages say it all.
-                Doing::Noticed(_) | Doing::Service(_) | Doing::Reported(_) => {}
+                Doing::Changed(transition) => {
+                    changed = true;
+                    self.subscribers.retain(|to| to.send(transition.clone()).is_ok());
+                }
+                // The status messages say it all. What is kept has been by now.
+                Doing::Noticed(_) | Doing::Service(_) | Doing::Reported(_) | Doing::Keep(_) => {}
             }
         }
         self.doings = doings;
-        if self.unkept {
-            let result = self.shared.outside.keep(&self.kept);
-            self.unkept = result.is_err();
-            let result = result.map_err(|failure| failure.to_string());
-            self.host.kept_so(self.shared.clock.read(), result);
-            self.write_logs();
-        }
+        self.start_shards(ctx);
         if changed && !self.watching.is_empty() {
             self.answer_watching();
         }
         self.set_alarm(ctx);
     }
 
-    /// Writes what the host has to say of how keeping went. Whatever else there is to do comes
-    /// with the next event: a failure to keep must not be tried again here and now.
-    fn write_logs(&mut self) {
-        let mut doings = std::mem::take(&mut self.doings);
-        self.host.take_doings(&mut doings);
-        for doing in doings.drain(..) {
-            if let Doing::Log(line) = doing {
-                tracing::dispatcher::with_default(&self.log, || logs::emit(&line));
+    /// Writes what is to be kept before anything is done that counts on it: a generation that
+    /// has begun must not begin again in the next process.
+    fn keep(&mut self, doings: &mut Vec<Doing>) {
+        for doing in &mut *doings {
+            if let Doing::Keep(change) = doing {
+                self.kept.apply(change.clone());
+                self.unkept = true;
             }
         }
-        self.doings = doings;
+        if self.unkept {
+            let result = self.shared.outside.keep(&self.kept);
+            self.unkept = result.is_err();
+            let result = result.map_err(|failure| failure.to_string());
+            self.host.kept_so(self.shared.clock.read(), result);
+            // What the host has to say of how that went: logs, and nothing to be kept.
+            self.host.take_doings(doings);
+        }
+    }
+
+    /// Gives threads to the shards that wait for one. One that cannot be had now is asked for
+    /// again at the watchdog's next look.
+    fn start_shards(&mut self, ctx: &mut Context<Self>) {
+        let (shared, executive) = (&self.shared, ctx.address());
+        self.to_start.retain(|(number, end)| !shared.start_shard(*number, end, &executive));
     }
 
     /// Whether nothing will ever be heard of that operation again.
@@ -299,12 +379,13 @@ impl ExecutiveActor {
 
     fn resolve(&mut self, outcome: Outcome) {
         for reply in self.waiting.remove(&outcome.operation).unwrap_or_default() {
-            let _ = reply.send(outcome.clone());
+            reply.send(outcome.clone());
         }
         if self.outcomes.len() == OUTCOMES_MAX {
             self.outcomes.pop_first();
         }
-        self.outcomes.insert(outcome.operation, outcome);
+        let before = self.outcomes.insert(outcome.operation, outcome);
+        debug_assert_eq!(before, None, "an operation ends once");
     }
 
     /// Copies the site on a thread for blocking work: queries are answered meanwhile.

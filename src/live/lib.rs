@@ -11,9 +11,13 @@ mod activity;
 mod alarm;
 mod clock;
 mod executive;
+mod handle;
 pub mod logs;
 mod shard;
+mod shared;
 mod site;
 
 pub use clock::{SiteClock, utc_now};
+pub use handle::Handle;
+pub use kernel::Transition;
 pub use site::{Options, Site};

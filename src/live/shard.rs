@@ -4,54 +4,48 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
 
 use actix::prelude::*;
 use contract::id::{ComponentId, Generation};
 use contract::outside::Outside;
 use contract::time::Moment;
 use futures_core::Stream;
-use kernel::{Lane, LaneEnd, LifeChange, LifeEvent, Order, Output, Parcel, Shard};
+use kernel::{Clock, Lane, LaneEnd, LifeChange, LifeEvent, Order, Output, Parcel, Shard, Turn};
 use tokio::task::AbortHandle;
 
 use crate::activity::{Activity, UnderWay};
 use crate::alarm::Alarm;
 use crate::clock::SiteClock;
 use crate::executive::{ExecutiveActor, News};
+use crate::shared::Shared;
 
-/// Messages of one turn: long enough to be worth a wake-up, short enough that an order waits
-/// for microseconds.
+/// Messages of one turn at most: long enough to be worth a wake-up, short enough that an order
+/// waits for microseconds.
 const BUDGET: usize = 1_024;
 
-/// What the rest of the host may see of a shard from other threads. The same over all the
-/// threads that carry the shard, one after the other.
+/// A turn is to take no longer than this: so long may an order wait for the turn before it.
+const TURN_MAX: Duration = Duration::from_millis(10);
+
+/// What the rest of the host may see from other threads of a thread that carries a shard. Each
+/// thread has one of its own: that of a lost one says nothing about its successor.
 #[derive(Debug)]
 pub(crate) struct ShardWatch {
+    /// What is under way on that thread: turns, and errands of its components.
+    pub(crate) activity: Arc<Activity>,
     /// When its next timer falls due, in nanoseconds; `u64::MAX` if none is set.
     next_due: AtomicU64,
-    /// The turn that it takes. In here, so that it can be given up with a thread that is lost.
-    turn: Mutex<Option<UnderWay>>,
-}
-
-impl Default for ShardWatch {
-    fn default() -> Self {
-        ShardWatch { next_due: AtomicU64::new(u64::MAX), turn: Mutex::new(None) }
-    }
+    /// When the turn that it takes began, in nanoseconds of real time; `u64::MAX` between turns.
+    turn_since: AtomicU64,
 }
 
 impl ShardWatch {
-    /// Puts a turn that begins in, or takes one that ends out.
-    fn set_turn(&self, turn: Option<UnderWay>) -> Option<UnderWay> {
-        let mut present = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *present, turn)
-    }
-
-    /// The thread is lost: nothing that it does is waited for any more.
-    pub(crate) fn give_up(&self) {
-        drop(self.set_turn(None));
-        self.next_due.store(u64::MAX, Ordering::SeqCst);
+    pub(crate) fn new(activity: Arc<Activity>) -> Self {
+        let (next_due, turn_since) = (AtomicU64::new(u64::MAX), AtomicU64::new(u64::MAX));
+        ShardWatch { activity, next_due, turn_since }
     }
 
     pub(crate) fn next_due(&self) -> Option<Moment> {
@@ -60,24 +54,76 @@ impl ShardWatch {
             nanos => Some(Moment(nanos)),
         }
     }
+
+    /// Whether it has taken the same turn for longer than `patience`, at that real time.
+    pub(crate) fn is_slow(&self, now: Duration, patience: Duration) -> bool {
+        match self.turn_since.load(Ordering::SeqCst) {
+            u64::MAX => false,
+            nanos => now.saturating_sub(Duration::from_nanos(nanos)) > patience,
+        }
+    }
+
+    fn turn_begins(&self, now: Duration) {
+        self.turn_since.store(now.as_nanos() as u64, Ordering::SeqCst);
+    }
+
+    fn turn_ends(&self) {
+        self.turn_since.store(u64::MAX, Ordering::SeqCst);
+    }
 }
 
 /// The actor.
 pub(crate) struct ShardActor {
-    pub(crate) shard: Shard,
-    pub(crate) lane: Lane,
-    pub(crate) end: LaneEnd,
-    pub(crate) watch: Arc<ShardWatch>,
-    pub(crate) clock: SiteClock,
-    pub(crate) executive: Addr<ExecutiveActor>,
-    pub(crate) outside: Arc<dyn Outside>,
-    pub(crate) activity: Arc<Activity>,
+    shard: Shard,
+    lane: Lane,
+    end: LaneEnd,
+    watch: Arc<ShardWatch>,
+    clock: SiteClock,
+    executive: Addr<ExecutiveActor>,
+    outside: Arc<dyn Outside>,
+    /// For what is on its way to the executive: that arrives, whatever becomes of the thread.
+    on_the_way: Arc<Activity>,
+    /// The turn that it takes, until there is nothing more to do at once.
+    under_way: Option<UnderWay>,
+    /// Messages of the next turn: fewer where they take long.
+    budget: usize,
     /// There is more to do at once, mail or no mail.
-    pub(crate) again: Rc<Cell<bool>>,
+    again: Rc<Cell<bool>>,
     /// Errands under way, to be abandoned with the life that asked.
-    pub(crate) errands: HashMap<ComponentId, Vec<(Generation, AbortHandle)>>,
-    pub(crate) alarm: Alarm,
-    pub(crate) outputs: Vec<Output>,
+    errands: HashMap<ComponentId, Vec<(Generation, AbortHandle)>>,
+    alarm: Alarm,
+    outputs: Vec<Output>,
+}
+
+impl ShardActor {
+    /// What carries shard `number` from now on, with nothing done yet.
+    pub(crate) fn new(
+        number: u8,
+        end: LaneEnd,
+        watch: Arc<ShardWatch>,
+        shared: &Shared,
+        executive: Addr<ExecutiveActor>,
+    ) -> Self {
+        let lanes = Arc::clone(&shared.lanes);
+        let mut shard = Shard::new(number, end.clone(), lanes, Arc::clone(&shared.board));
+        shard.set_prompt(true);
+        ShardActor {
+            shard,
+            lane: shared.lanes[usize::from(number)].clone(),
+            end,
+            watch,
+            clock: shared.clock.clone(),
+            executive,
+            outside: Arc::clone(&shared.outside),
+            on_the_way: Arc::clone(&shared.activity),
+            under_way: None,
+            budget: BUDGET,
+            again: Rc::new(Cell::new(false)),
+            errands: HashMap::new(),
+            alarm: Alarm::default(),
+            outputs: Vec::new(),
+        }
+    }
 }
 
 impl Actor for ShardActor {
@@ -98,7 +144,8 @@ impl Stream for Mail {
     type Item = ();
 
     fn poll_next(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Option<()>> {
-        if self.again.take() || !self.end.park(task.waker()) {
+        // A retired end is woken once more and never again: the last turn is for its lives.
+        if self.again.take() || !self.end.park(task.waker()) || self.end.is_retired() {
             Poll::Ready(Some(()))
         } else {
             Poll::Pending
@@ -117,14 +164,48 @@ impl StreamHandler<()> for ShardActor {
 
 impl ShardActor {
     fn turn(&mut self, ctx: &mut Context<Self>) {
-        self.watch.set_turn(Some(self.activity.begin()));
+        self.under_way = Some(self.watch.activity.begin());
         let mut outputs = std::mem::take(&mut self.outputs);
         let clock = self.clock.read();
-        let turn = self.shard.step(clock, BUDGET, &mut outputs);
+        let turn = self.step(clock, &mut outputs);
         self.again.set(turn.more);
+        let retired = self.shard.is_retired();
+        self.put_out(clock, &mut outputs, retired);
+        self.outputs = outputs;
+        if retired {
+            // The shard has another thread now, and this one has just found its way back.
+            ctx.stop();
+            Arbiter::current().stop();
+            return;
+        }
+        self.set_alarm(ctx);
+        // If there is more to do, the shard is not at rest until the next turn.
+        if !turn.more {
+            self.under_way = None;
+        }
+    }
+
+    /// Takes a turn, and sees to it that the next one takes no longer than it may.
+    fn step(&mut self, clock: Clock, outputs: &mut Vec<Output>) -> Turn {
+        let began = self.clock.real();
+        self.watch.turn_begins(began);
+        let turn = self.shard.step(clock, self.budget, outputs);
+        self.watch.turn_ends();
+        self.budget = if self.clock.real().saturating_sub(began) > TURN_MAX {
+            (self.budget / 2).max(1)
+        } else {
+            (self.budget * 2).min(BUDGET)
+        };
+        turn
+    }
+
+    /// Sets about the errands of a turn, and sends the rest to the executive. Lives of a retired
+    /// shard are over, and nothing is done for them any more.
+    fn put_out(&mut self, clock: Clock, outputs: &mut Vec<Output>, retired: bool) {
         let mut news = Vec::new();
         for output in outputs.drain(..) {
             match output {
+                Output::Request { .. } if retired => {}
                 Output::Request { id, generation, ticket, request } => {
                     self.run_errand(id, generation, ticket, *request);
                 }
@@ -134,21 +215,9 @@ impl ShardActor {
                 }
             }
         }
-        self.outputs = outputs;
         if !news.is_empty() {
-            let under_way = self.activity.begin();
+            let under_way = self.on_the_way.begin();
             self.executive.do_send(News { clock, outputs: news, under_way });
-        }
-        if self.shard.is_retired() {
-            // The shard has another thread now, and this one has just found its way back.
-            ctx.stop();
-            Arbiter::current().stop();
-            return;
-        }
-        self.set_alarm(ctx);
-        // If there is more to do, the shard is not at rest until the next turn.
-        if !turn.more {
-            drop(self.watch.set_turn(None));
         }
     }
 
@@ -161,7 +230,7 @@ impl ShardActor {
     ) {
         let pending = self.outside.perform(request);
         let lane = self.lane.clone();
-        let under_way = self.activity.begin();
+        let under_way = self.watch.activity.begin();
         let task = actix::spawn(async move {
             let answer = pending.await;
             lane.send(Parcel::answer(id, generation, ticket, answer));
@@ -175,7 +244,8 @@ impl ShardActor {
     /// A life that is over wants nothing any more: what it asked for is not done behind the
     /// next one's back.
     fn abandon_errands(&mut self, output: &Output) {
-        let Output::Life(LifeEvent { id, generation, change: LifeChange::Ended { .. } }) = output
+        let (Output::Life(LifeEvent { id, generation, change: LifeChange::Ended { .. } })
+        | Output::ZombieEnded { id, generation }) = output
         else {
             return;
         };

@@ -23,6 +23,7 @@ mod messages;
 mod races;
 mod supervision;
 mod timing;
+mod view;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

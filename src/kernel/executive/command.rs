@@ -112,7 +112,7 @@ impl Executive {
         self.check_start(index)?;
         self.check_zombies(index, options)?;
         if self.records[index].substate == Substate::Failed {
-            self.records[index].crashes.forgive();
+            self.forgive(index);
         }
         self.want(index, Desired::Up);
         let accepted = self.begin_operation(index, State::Running);
@@ -137,7 +137,7 @@ impl Executive {
         self.leave_run(now, index);
         self.cancel_queued(index);
         if self.records[index].substate == Substate::Failed {
-            self.records[index].crashes.forgive();
+            self.forgive(index);
         }
         let accepted = self.begin_operation(index, State::Stopped);
         if self.records[index].state == State::Stopped {
@@ -221,7 +221,7 @@ impl Executive {
     }
 
     fn do_clear(&mut self, now: Moment, index: usize) -> Accepted {
-        self.records[index].crashes.forgive();
+        self.forgive(index);
         if !self.records[index].is_backing_off() {
             self.set_stopped(now, index, Substate::Cleared, None);
         } else if !self.hasten_run(now, index) {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::control::{Accepted, Refusal};
-use contract::id::OpId;
+use contract::id::{ComponentId, OpId};
 use contract::lifecycle::{
-    Code, Command, Desired, Exit, Group, Restart, Startup, State, Strategy, Substate,
+    Budget, Code, Command, Desired, Exit, Group, Restart, Startup, State, Strategy, Substate,
 };
 use contract::time::Moment;
 
@@ -313,13 +313,49 @@ impl Executive {
         self.groups[self.records[index].group?].run.as_ref()
     }
 
-    /// What a member that a run has stopped is: on its way back, or failed with the group.
-    pub(super) fn backoff_of_run(&self, index: usize) -> Option<Substate> {
+    /// What a member that a run has stopped is: on its way back, failed with the group, or, if
+    /// it is not to come back, at its end.
+    pub(super) fn after_stop_by_run(&self, index: usize) -> Option<Substate> {
         let run = self.run_of(index)?;
-        if run.fails && run.concerns(index) {
-            return Some(Substate::Failed);
+        if !run.concerns(index) {
+            return None;
         }
-        run.will_start(index).then_some(Substate::Backoff { until: run.until })
+        Some(match run.will_start(index) {
+            _ if run.fails => Substate::Failed,
+            true => Substate::Backoff { until: run.until },
+            false => Substate::Completed,
+        })
+    }
+
+    /// A member has crashed at its turn in a run, and restarts by itself after a delay: so long
+    /// the run waits. False if there is no such run.
+    pub(super) fn delay_run(&mut self, index: usize, until: Moment) -> bool {
+        let Some(group) = self.records[index].group else { return false };
+        let run = self.groups[group].run.as_mut();
+        let starting = |run: &&mut Run| run.phase == Phase::Starting && run.will_start(index);
+        let Some(run) = run.filter(starting) else { return false };
+        (run.until, run.phase) = (until, Phase::Waiting);
+        self.set_due(until, Due::Group(group));
+        true
+    }
+
+    /// A person has seen to a component: its crashes are forgotten, those as well that were
+    /// charged to its group.
+    pub(super) fn forgive(&mut self, index: usize) {
+        self.records[index].crashes.forgive();
+        if let Some(group) = self.records[index].group {
+            self.groups[group].crashes.forgive();
+        }
+    }
+
+    /// How many crashes of a component are too many: where its group restarts it, of all of
+    /// its members together.
+    pub fn budget(&self, id: ComponentId) -> Budget {
+        let index = self.index(id);
+        match self.group_that_restarts(index) {
+            Some(group) => self.groups[group].group.budget,
+            None => self.records[index].descriptor().budget,
+        }
     }
 
     /// The group has been restarted too often: whom the crash concerns has failed with it.
@@ -491,7 +527,7 @@ impl Executive {
             return Err(Refusal::new(code, subject, reason, ""));
         }
         for index in &down {
-            self.records[*index].crashes.forgive();
+            self.forgive(*index);
         }
         Ok(down)
     }
@@ -510,7 +546,7 @@ impl Executive {
     /// Those that a restart by an operator brings back: all but what an operator has stopped.
     fn wanted_again(&mut self, members: &[usize]) -> Vec<usize> {
         for index in members {
-            self.records[*index].crashes.forgive();
+            self.forgive(*index);
         }
         let comes_back = |index: &&usize| {
             let record = &self.records[**index];

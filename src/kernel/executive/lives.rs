@@ -14,6 +14,10 @@ impl Executive {
     /// News of a life. That of a life that is over or overtaken changes nothing.
     pub fn life(&mut self, now: Moment, event: LifeEvent) {
         let index = self.index(event.id);
+        if let LifeChange::Ended(_) = event.change {
+            // It ended while its carrier was being given up: then it is no zombie any more.
+            self.zombie_ended(now, event.id, event.generation);
+        }
         if self.records[index].generation != event.generation {
             return;
         }
@@ -130,7 +134,11 @@ impl Executive {
                 self.restart_group(now, group, index, delay);
             }
             (Some(group), Verdict::GiveUp) => self.fail_group(now, group, index),
-            (None, Verdict::RestartAfter(delay)) => self.set_due(now + delay, Due::Record(index)),
+            (None, Verdict::RestartAfter(delay)) => {
+                if !self.delay_run(index, now + delay) {
+                    self.set_due(now + delay, Due::Record(index));
+                }
+            }
             (_, Verdict::Leave) | (None, Verdict::GiveUp) => {}
         }
         if verdict == Verdict::GiveUp {
@@ -186,7 +194,7 @@ impl Executive {
             self.set_stopped(now, index, Substate::Failed, Some(exit));
             return self.resolve(index, Code::DEPENDENCY_FAIL, &text);
         }
-        let substate = match self.backoff_of_run(index) {
+        let substate = match self.after_stop_by_run(index) {
             _ if removed => Substate::Removed,
             _ if down => Substate::Operator,
             _ if held => Substate::Held,

@@ -291,13 +291,13 @@ impl Executive {
 
     /// Whether a start of the executive starts this component; what is wanted of it follows.
     fn comes_up(&mut self, now: Moment, index: usize, fresh: bool) -> bool {
-        let record = &mut self.records[index];
-        if record.removed {
+        let held = self.records[index].substate == Substate::Held;
+        if self.records[index].removed {
             return false;
         }
-        let held = record.substate == Substate::Held;
         if fresh {
-            record.crashes.forgive();
+            self.forgive(index);
+            let record = &self.records[index];
             let stays_down = record.persist && record.desired == Desired::Down;
             // A manual component waits for a start command, whatever it did before.
             let automatic = record.startup == Startup::Automatic;
@@ -360,8 +360,9 @@ impl Executive {
         accepted
     }
 
-    /// Takes the next step of a service command once the components have got there.
-    pub(super) fn continue_plan(&mut self, now: Moment) {
+    /// Takes the next step of a service command once the components have got there; answers
+    /// whether there was one.
+    pub(super) fn continue_plan(&mut self, now: Moment) -> bool {
         match self.service.state {
             State::StartPending if self.starting == 0 => {
                 self.set_service(State::Running);
@@ -385,8 +386,9 @@ impl Executive {
                     Plan::Backup => self.steps.push(Step::Snapshot),
                 }
             }
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
     fn set_service(&mut self, state: State) {

@@ -5,6 +5,7 @@
 use contract::id::{ComponentId, Generation};
 
 use super::dispatch::passed;
+use super::slot::Slot;
 use super::{Life, Shard};
 use crate::lane::{MessageSlip, Parcel};
 use crate::order::Output;
@@ -33,6 +34,11 @@ impl Shard {
         if let Some((id, generation)) = zombie {
             out.push(Output::ZombieEnded { id, generation });
         }
+        // A hook may have come back at the very moment at which its carrier was given up; then
+        // nobody else can say so. Of lives that are no zombies it means nothing.
+        let living =
+            self.slots.iter().filter_map(Slot::living).filter(|life| zombie != Some(*life));
+        out.extend(living.map(|(id, generation)| Output::ZombieEnded { id, generation }));
         if let (Some((to, _)), Some(mut slip)) = (zombie, in_hand) {
             slip.failed = slip.failed.saturating_add(1);
             self.hand_back(Parcel::Slip { to, slip: Box::new(slip) });

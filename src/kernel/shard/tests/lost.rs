@@ -73,9 +73,12 @@ fn a_lost_carrier_hands_its_mail_back_when_it_comes_back() {
 
     let turn = old.unstall(rig.clock, &mut out);
     assert!(!turn.more && !turn.stalled && !old.has_work(rig.clock.now));
+    let ended =
+        |id: u32| format!("ZombieEnded {{ id: ComponentId({id}), generation: Generation(1) }}");
     assert_eq!(
         format!("{out:?}"),
-        "[ZombieEnded { id: ComponentId(0), generation: Generation(1) }]"
+        format!("[{}, {}, {}]", ended(0), ended(1), ended(2)),
+        "whichever of its lives the executive has given up"
     );
     assert_eq!(rig.journal.take(), ["0:0<-13"], "its code ran, to no effect");
 
@@ -130,7 +133,7 @@ fn a_carrier_that_is_not_stuck_retires_at_its_next_turn_or_with_its_end() {
             assert!(!old.step(rig.clock, 100, &mut out).more);
         }
         drop(old);
-        assert_eq!(out.len(), 0, "no hook was under way");
+        assert_eq!(out.len(), usize::from(steps), "its one life is over");
         assert_eq!(ids_in(&rig.shards[0]), ["0:0 outside/1 failed 0"]);
     }
 }
@@ -153,7 +156,7 @@ fn what_a_hook_asked_for_when_its_carrier_was_lost_is_not_carried_out() {
     rig.take_outputs();
     rig.tell(id, 1);
     rig.step(0);
-    assert_eq!(rig.told(), ["zombie 0:1 gen 1"]);
+    assert_eq!(rig.told(), ["zombie 0:1 gen 1", "zombie 0:0 gen 1"]);
     assert_eq!(rig.lanes[0].replace_end().parcels.len(), 1, "the message, and nothing sent");
 }
 

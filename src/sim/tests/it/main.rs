@@ -1,12 +1,15 @@
 //! The simulated site, driven from outside as an embedder drives it.
 #![allow(missing_docs, unreachable_pub, reason = "a test's name says it")]
 
+mod cases_sxm;
 mod corners;
 mod ending;
 mod events;
 mod faults;
+mod groups;
 mod kill;
 mod lifecycle;
 mod probe;
+mod seen;
 mod waiting;
 mod walltime;

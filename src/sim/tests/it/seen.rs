@@ -1,0 +1,138 @@
+//! What tests look at, in a form that a list can be compared with.
+
+use std::time::Duration;
+
+use contract::control::{
+    Accepted, Ask, CrashRecord, DeadLetter, HostControl, Refusal, ServiceCommand, ServiceStatus,
+    Told,
+};
+use contract::lifecycle::{State, Substate};
+use smsexec_sim::probe::{Journal, Probe};
+use smsexec_sim::{CallVerdict, Guard, Hook, Site, SiteBuilder, What};
+
+pub const SECOND: Duration = Duration::from_secs(1);
+pub const MINUTE: Duration = Duration::from_secs(60);
+pub const HOUR: Duration = Duration::from_secs(3600);
+
+/// A site to be started, of these probes, and their journals.
+pub fn with<const N: usize>(probes: [Probe; N]) -> (SiteBuilder, [Journal; N]) {
+    let mut site = Site::primary("PS1");
+    let journals = probes.map(|probe| {
+        let (registration, journal) = probe.build();
+        site = std::mem::replace(&mut site, Site::primary("PS1")).component(registration);
+        journal
+    });
+    (site, journals)
+}
+
+/// The same, started.
+pub fn site<const N: usize>(probes: [Probe; N]) -> (Site, [Journal; N]) {
+    let (site, journals) = with(probes);
+    (site.start().expect("the site starts"), journals)
+}
+
+#[track_caller]
+pub fn state(site: &mut Site, name: &str) -> (State, Option<Substate>, u64) {
+    let status = site.query(name).expect("a component of the test");
+    (status.state, status.substate, status.generation.0)
+}
+
+pub fn life(site: &mut Site, name: &str) -> u64 {
+    state(site, name).2
+}
+
+/// What components of whatever name changed from event number `from` on, such as
+/// "A 1 Starting -> Running".
+pub fn changes_from(site: &Site, from: usize) -> Vec<String> {
+    let line = |what: &What| match what {
+        What::Changed { name, generation, from, to, substate, .. } => {
+            let why = substate.map(|substate| format!(" {substate}")).unwrap_or_default();
+            Some(format!("{name} {generation} {from} -> {to}{why}"))
+        }
+        _ => None,
+    };
+    site.events()[from..].iter().filter_map(|event| line(&event.what)).collect()
+}
+
+/// Seconds from `begin` at which that component began to start.
+pub fn starts_from(site: &Site, begin: Duration, name: &str) -> Vec<f64> {
+    let starts = site.events().iter().filter(|event| event.became(name, State::StartPending));
+    starts
+        .filter_map(|event| event.at.since_start().checked_sub(begin))
+        .map(|after| after.as_secs_f64())
+        .collect()
+}
+
+pub fn now(site: &Site) -> Duration {
+    site.clock().now.since_start()
+}
+
+#[track_caller]
+pub fn refused<T: std::fmt::Debug>(result: Result<T, Refusal>) -> u32 {
+    result.expect_err("it should be refused").code.0
+}
+
+#[track_caller]
+pub fn accepted(told: Result<Told, Refusal>) -> Accepted {
+    match told {
+        Ok(Told::Accepted(accepted)) => accepted,
+        told => panic!("accepted is expected, not {told:?}"),
+    }
+}
+
+pub fn crashes(site: &mut Site, name: &str) -> Vec<CrashRecord> {
+    match site.ask(Ask::Crashes { component: Some(name.to_owned()), last: usize::MAX }) {
+        Ok(Told::Crashes(crashes)) => crashes,
+        told => panic!("crashes were asked for, told {told:?}"),
+    }
+}
+
+pub fn dead_letters(site: &mut Site, name: &str) -> Vec<DeadLetter> {
+    match site.ask(Ask::DeadLetters { component: Some(name.to_owned()), last: usize::MAX }) {
+        Ok(Told::DeadLetters(letters)) => letters,
+        told => panic!("dead letters were asked for, told {told:?}"),
+    }
+}
+
+pub fn service(site: &mut Site) -> ServiceStatus {
+    match site.ask(Ask::Service(ServiceCommand::Query)) {
+        Ok(Told::Service(service)) => service,
+        told => panic!("the service was asked for, told {told:?}"),
+    }
+}
+
+/// Who has reported that status message.
+pub fn reporters(site: &mut Site, id: u32) -> Vec<String> {
+    let records = site.messages().into_iter().filter(|record| record.message.id == id);
+    records.map(|record| record.component).collect()
+}
+
+/// Every start of that component panics, as long as the guard lives.
+pub fn starts_panic(site: &mut Site, whose: &'static str) -> Guard {
+    site.fault_code(move |call| match call.hook {
+        Hook::Start if call.name == whose => CallVerdict::Panic("by the test".into()),
+        _ => CallVerdict::Pass,
+    })
+}
+
+/// The first delivery of number 13 to that component panics, as long as the guard lives.
+pub fn thirteen_panics_once(site: &mut Site, whose: &'static str) -> Guard {
+    site.fault_code(move |call| match call.hook {
+        Hook::Message { message, delivery: 1, .. }
+            if call.name == whose && message.word() == Some(13) =>
+        {
+            CallVerdict::Panic("by the test".into())
+        }
+        _ => CallVerdict::Pass,
+    })
+}
+
+/// Number 7 hangs in the hands of that component, for so long, as long as the guard lives.
+pub fn seven_hangs(site: &mut Site, whose: &'static str, lasting: Option<Duration>) -> Guard {
+    site.fault_code(move |call| match call.hook {
+        Hook::Message { message, .. } if call.name == whose && message.word() == Some(7) => {
+            CallVerdict::Hang(lasting)
+        }
+        _ => CallVerdict::Pass,
+    })
+}
