@@ -7,6 +7,7 @@ mod ending;
 mod events;
 mod faults;
 mod groups;
+mod holds;
 mod lifecycle;
 mod probe;
 mod seen;
