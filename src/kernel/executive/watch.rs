@@ -18,8 +18,13 @@ const MISSED_MAX: u32 = 3;
 
 impl Executive {
     /// When [`Executive::watch`] will find a component hung that is not yet, if its hook does
-    /// not come back before: after three heartbeats, or when its lease has run out.
+    /// not come back before: after three heartbeats, or when its lease has run out. Long ago, if
+    /// a hook has come back whose component is still called hung.
     pub fn watch_due(&self) -> Option<Moment> {
+        let mut hung = self.records.iter().filter(|record| record.hung.is_some());
+        if hung.any(|record| !self.is_stuck_in(record.id, record.generation)) {
+            return Some(Moment::ZERO);
+        }
         let busy = (0..self.shards()).filter_map(|shard| self.board.busy(shard));
         let silent = busy.filter(|busy| !self.is_hung(busy));
         silent.map(|busy| hung_at(&busy)).min()
