@@ -9,6 +9,7 @@ mod faults;
 mod groups;
 mod holds;
 mod lifecycle;
+mod liveness;
 mod probe;
 mod seen;
 mod waiting;
