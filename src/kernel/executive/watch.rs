@@ -74,7 +74,7 @@ impl Executive {
         self.records[index].hung = Some(busy.since);
         self.notice(Notice::Hung(busy.id, now.since(busy.since)));
         if self.records[index].descriptor().when_hung == WhenHung::Restart {
-            self.ended(now, index, Ending::plain(Exit::Hung));
+            self.ended(now, index, hung(busy));
             self.lose_carrier(now, busy);
         }
     }
@@ -98,6 +98,9 @@ impl Executive {
             self.notice(Notice::Zombie(busy.id, busy.generation));
         }
         self.notice(Notice::CarrierLost(shard, busy.id));
+        if let Some((message, delivery)) = busy.message {
+            self.steps.push(Step::Failed(busy.id, message, delivery));
+        }
         self.steps.push(Step::Replace(shard));
         // The fresh carrier is not stuck in anything.
         drop(self.board.pulse(shard));
@@ -114,8 +117,8 @@ impl Executive {
         for index in carried {
             if self.records[index].has_life() {
                 let stuck = index == culprit && self.records[index].generation == busy.generation;
-                let exit = if stuck { Exit::Hung } else { Exit::Lost };
-                self.ended(now, index, Ending::plain(exit));
+                let ending = if stuck { hung(busy) } else { Ending::plain(Exit::Lost) };
+                self.ended(now, index, ending);
             }
         }
     }
@@ -140,6 +143,11 @@ impl Executive {
         });
         all.collect()
     }
+}
+
+/// The end of a life whose hook does not come back. A message that it was handed has failed.
+fn hung(busy: &Busy) -> Ending {
+    Ending { message: busy.message, ..Ending::plain(Exit::Hung) }
 }
 
 fn hung_at(busy: &Busy) -> Moment {
