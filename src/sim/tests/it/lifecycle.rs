@@ -367,6 +367,7 @@ fn a_setting_that_is_reloaded_takes_effect_at_once() {
     let (c, c_journal) = probe("C", Plan::default());
     let mut site = site([a, b, c]);
     site.ask(Ask::Set { key: "probe.color".into(), value: "red".into() }).unwrap();
+    site.run_to_rest().unwrap();
     assert_eq!(a_journal.take(), ["start 1 none"], "not before its next start");
     assert_eq!(b_journal.take(), ["start 1 none", "changed red"]);
     assert_eq!(c_journal.take(), ["start 1 none"], "it is none of its own");
