@@ -421,6 +421,7 @@ impl Host {
                     self.tell_snapshot(clock.utc);
                     self.doings.push(Doing::Snapshot);
                 }
+                Step::Failed(to, message, failed) => self.failed(to, message, failed),
                 Step::Replace(shard) => {
                     self.doings.push(Doing::Replace(shard));
                     self.deliver_mail(clock, Some(shard));

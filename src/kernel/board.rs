@@ -5,10 +5,10 @@
 //! and what each shard is doing right now, so that a watchdog can tell whether it is stuck.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use contract::id::{ComponentId, Generation};
+use contract::id::{ComponentId, Generation, MessageId};
 use contract::lifecycle::State;
 use contract::time::Moment;
 
@@ -89,6 +89,11 @@ pub(crate) struct Pulse {
     busy: AtomicU64,
     /// When the turn began.
     since: AtomicU64,
+    /// The message that is being handled: its sender in the upper half, its number in the lower.
+    message: AtomicU64,
+    /// Which delivery of it this is; 0 if none is handled. Both only where a store keeps
+    /// messages: elsewhere they would be written for nothing.
+    delivery: AtomicU8,
 }
 
 const SLOT_BITS: u32 = 24;
@@ -105,6 +110,9 @@ pub struct Busy {
     pub since: Moment,
     /// Until when it may take, as it has said itself; [`Moment::ZERO`] if it has not.
     pub lease: Moment,
+    /// The message that it was handed, and which delivery of it this is; none in other hooks,
+    /// and where no store keeps messages.
+    pub message: Option<(MessageId, u8)>,
 }
 
 impl Pulse {
@@ -122,6 +130,27 @@ impl Pulse {
     /// It has come back.
     pub(crate) fn leave(&self) {
         self.busy.store(0, Ordering::Relaxed);
+    }
+
+    /// The next hook is handed that message.
+    pub(crate) fn hand(&self, message: MessageId, delivery: u8) {
+        let MessageId { from, number } = message;
+        let sender = u64::from(from.shard()) << SLOT_BITS | u64::from(from.slot());
+        self.message.store(sender << 32 | u64::from(number), Ordering::Relaxed);
+        self.delivery.store(delivery, Ordering::Relaxed);
+    }
+
+    /// It is through with the message, one way or another.
+    pub(crate) fn take_back(&self) {
+        self.delivery.store(0, Ordering::Relaxed);
+    }
+
+    fn handed(&self) -> Option<(MessageId, u8)> {
+        let delivery = self.delivery.load(Ordering::Relaxed);
+        let word = self.message.load(Ordering::Relaxed);
+        let slot = (word >> 32) as u32 & ((1 << SLOT_BITS) - 1);
+        let from = ComponentId::new((word >> (32 + SLOT_BITS)) as u8, slot);
+        (delivery > 0).then_some((MessageId { from, number: word as u32 }, delivery))
     }
 
     fn get(&self) -> Option<(u32, Generation, Moment)> {
@@ -226,10 +255,12 @@ impl Board {
     /// is stuck cannot hold it up.
     pub fn busy(&self, shard: u8) -> Option<Busy> {
         let inner = self.read();
-        let (slot, generation, since) = inner.pulses.get(usize::from(shard))?.get()?;
+        let pulse = inner.pulses.get(usize::from(shard))?;
+        let (slot, generation, since) = pulse.get()?;
+        let message = pulse.handed();
         let cell = inner.cells.get(usize::from(shard))?.get(slot as usize)?;
         let lease = Moment(cell.lease.load(Ordering::Relaxed));
-        Some(Busy { id: ComponentId::new(shard, slot), generation, since, lease })
+        Some(Busy { id: ComponentId::new(shard, slot), generation, since, lease, message })
     }
 
     /// A new pulse for a new carrier of that shard.
@@ -309,7 +340,14 @@ mod tests {
         pulse.enter(0, Generation(9));
         board.cell(id).unwrap().lease.store(8, Ordering::Relaxed);
         let (generation, since, lease) = (Generation(9), Moment(5), Moment(8));
-        assert_eq!(board.busy(2), Some(Busy { id, generation, since, lease }));
+        assert_eq!(board.busy(2), Some(Busy { id, generation, since, lease, message: None }));
+        for from in [ComponentId::OUTSIDE, ComponentId::new(3, 4)] {
+            let message = MessageId { from, number: u32::MAX };
+            pulse.hand(message, 2);
+            assert_eq!(board.busy(2).unwrap().message, Some((message, 2)));
+        }
+        pulse.take_back();
+        assert_eq!(board.busy(2).unwrap().message, None);
         let next = board.pulse(2);
         assert_eq!(board.busy(2), None, "the new carrier is not busy");
         pulse.leave();

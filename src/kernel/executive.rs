@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use contract::component::{Descriptor, Registry};
 use contract::control::{Accepted, Outcome, Refusal};
-use contract::id::{ComponentId, Generation, OpId};
+use contract::id::{ComponentId, Generation, MessageId, OpId};
 use contract::lifecycle::{
     Budget, Code, Desired, Exit, Group, HoldKind, Isolation, Startup, State, Strategy, Substate,
 };
@@ -122,6 +122,9 @@ pub enum Step {
     /// The thread of that shard is lost: retire its lane's end and carry the shard on a fresh
     /// one. Orders that set it up follow.
     Replace(u8),
+    /// A delivery of that message to that component, the how many-th, never came back, and its
+    /// thread is about to be replaced: the message has failed so often.
+    Failed(ComponentId, MessageId, u8),
     /// A component changed its state, or the reason for being Stopped.
     Transition(Transition),
     /// SMS_EXECUTIVE as a whole changed its state.

@@ -18,8 +18,13 @@ const MISSED_MAX: u32 = 3;
 
 impl Executive {
     /// When [`Executive::watch`] will find a component hung that is not yet, if its hook does
-    /// not come back before: after three heartbeats, or when its lease has run out.
+    /// not come back before: after three heartbeats, or when its lease has run out. Long ago, if
+    /// a hook has come back whose component is still called hung.
     pub fn watch_due(&self) -> Option<Moment> {
+        let mut hung = self.records.iter().filter(|record| record.hung.is_some());
+        if hung.any(|record| !self.is_stuck_in(record.id, record.generation)) {
+            return Some(Moment::ZERO);
+        }
         let busy = (0..self.shards()).filter_map(|shard| self.board.busy(shard));
         let silent = busy.filter(|busy| !self.is_hung(busy));
         silent.map(|busy| hung_at(&busy)).min()
@@ -69,7 +74,7 @@ impl Executive {
         self.records[index].hung = Some(busy.since);
         self.notice(Notice::Hung(busy.id, now.since(busy.since)));
         if self.records[index].descriptor().when_hung == WhenHung::Restart {
-            self.ended(now, index, Ending::plain(Exit::Hung));
+            self.ended(now, index, hung(busy));
             self.lose_carrier(now, busy);
         }
     }
@@ -93,6 +98,9 @@ impl Executive {
             self.notice(Notice::Zombie(busy.id, busy.generation));
         }
         self.notice(Notice::CarrierLost(shard, busy.id));
+        if let Some((message, delivery)) = busy.message {
+            self.steps.push(Step::Failed(busy.id, message, delivery));
+        }
         self.steps.push(Step::Replace(shard));
         // The fresh carrier is not stuck in anything.
         drop(self.board.pulse(shard));
@@ -109,8 +117,8 @@ impl Executive {
         for index in carried {
             if self.records[index].has_life() {
                 let stuck = index == culprit && self.records[index].generation == busy.generation;
-                let exit = if stuck { Exit::Hung } else { Exit::Lost };
-                self.ended(now, index, Ending::plain(exit));
+                let ending = if stuck { hung(busy) } else { Ending::plain(Exit::Lost) };
+                self.ended(now, index, ending);
             }
         }
     }
@@ -135,6 +143,11 @@ impl Executive {
         });
         all.collect()
     }
+}
+
+/// The end of a life whose hook does not come back. A message that it was handed has failed.
+fn hung(busy: &Busy) -> Ending {
+    Ending { message: busy.message, ..Ending::plain(Exit::Hung) }
 }
 
 fn hung_at(busy: &Busy) -> Moment {

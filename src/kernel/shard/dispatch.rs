@@ -236,13 +236,20 @@ impl Shard {
         let to = ComponentId::new(self.number, number);
         let MessageSlip { id, message, failed, .. } = &slip;
         let (id, delivery) = (*id, failed.saturating_add(1));
+        if self.keeping {
+            self.pulse.hand(id, delivery);
+        }
         if self.stalls(number, &Hook::Message { id, message, delivery }) {
             return self.stall(Task::Parcel(number, Parcel::Slip { to, slip: Box::new(slip) }));
         }
         self.tell_trace(number, id.from, || format!("message {} {id}", message.name()), out);
         let call = Call { message: id, delivery, ..self.plain_call() };
         let hook = |c: &mut dyn Component, cx: &mut Context<'_>| c.message(message, cx);
-        match self.call(number, call, "message", hook) {
+        let result = self.call(number, call, "message", hook);
+        if self.keeping {
+            self.pulse.take_back();
+        }
+        match result {
             Ok(()) => {
                 let exits = self.commit(number, out);
                 self.settle(to, id, out);

@@ -114,6 +114,7 @@ impl Shard {
             return self.end_turn(0);
         };
         self.pulse.leave();
+        self.pulse.take_back();
         self.excused = true;
         match task {
             Task::Parcel(number, parcel) => self.resume_parcel(number, parcel, out),

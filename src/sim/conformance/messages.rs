@@ -196,10 +196,14 @@ fn place(site: &Site, name: &str) -> ComponentId {
     site.host.board().find(name).expect("a component of the case")
 }
 
-/// The messages to that component that components have sent, in order.
+/// The messages to that component that the kit's senders have sent, in order.
 fn passed(site: &Site, name: &str) -> Vec<MessageId> {
     let to_it = |event: &crate::event::Event| match &event.what {
-        What::Passed { to, id, .. } if &**to == name => Some(*id),
+        What::Passed { to, from: Some(from), id, .. }
+            if &**to == name && matches!(&**from, "S" | "T") =>
+        {
+            Some(*id)
+        }
         _ => None,
     };
     site.events().iter().filter_map(to_it).collect()

@@ -11,10 +11,9 @@ use status::ids;
 
 use super::view::{
     HOUR, LONG, MILLI, MINUTE, SECOND, changes, changes_from, crash_once, crashes, declared,
-    first_deliveries_panic, generation, now, plain, run_until_running, service, site, starts_panic,
-    times,
+    first_deliveries_panic, generation, now, plain, refused, run_until_running, service, site,
+    starts_panic, status, times,
 };
-use super::view::{refused, status};
 use super::{Case, Kit, Ran};
 use crate::event::What;
 use crate::faults::{CallVerdict, Guard};

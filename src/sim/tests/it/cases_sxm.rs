@@ -1,16 +1,34 @@
-//! The cases of chapters S, X and M of lifecycle.md part 4, lived through by a probe: one that
-//! does everything at once, and one that takes its time.
+//! The cases of chapters S, X and M of lifecycle.md part 4, lived through by three probes: one
+//! that does everything at once, one that takes its time, and one that has much to say.
 
+use std::time::Duration;
+
+use contract::Request;
 use smsexec_sim::conformance::{Kit, Ran};
-use smsexec_sim::probe::{Does, Probe};
+use smsexec_sim::probe::{Act, Does, Probe};
 
-/// Runs one case with both probes.
+fn slow() -> Probe {
+    let slow = Does::Checkpoints(2);
+    Probe::new("A").start(slow).stop(slow).pause(slow).resume(slow)
+}
+
+/// Whatever it is handed first, it asks for something, sets a timer and sends two messages.
+fn chatty() -> Probe {
+    let ask = Request::Probe { url: "nowhere".into(), time_out: Duration::from_secs(1) };
+    (0..=2).fold(Probe::new("A"), |probe, number| {
+        probe
+            .on(number, Act::Ask(ask.clone()))
+            .on(number, Act::After(Duration::from_secs(5), "tick"))
+            .on(number, Act::Send("A", 1_000))
+            .on(number, Act::Send("B", 1_000))
+    })
+}
+
+/// Runs one case with each of them.
 #[track_caller]
 fn case(number: &str) {
     let case = Kit::cases().find(|case| case.number == number).expect("a case of the kit");
-    let slow = Does::Checkpoints(2);
-    for probe in [Probe::new("A"), Probe::new("A").start(slow).stop(slow).pause(slow).resume(slow)]
-    {
+    for probe in [Probe::new("A"), slow(), chatty()] {
         assert_eq!(Kit::new(probe.build().0).run(case), Ran::Passed, "{}", case.about);
     }
 }

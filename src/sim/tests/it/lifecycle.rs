@@ -361,107 +361,27 @@ fn p06_a_component_that_is_not_applicable_is_no_failure() {
 }
 
 #[test]
-fn s01_a_component_that_crashes_at_every_start_is_given_up_after_six() {
-    let (mut site, journal) = one(Plan { start: Does::Panic, ..Plan::default() });
-    site.allow_crashes();
-    site.advance(24 * 3600 * SECOND).unwrap();
-    let starts: Vec<String> = site
-        .trace()
-        .iter()
-        .filter(|line| line.contains("Stopped -> Starting"))
-        .map(|line| line.split_whitespace().next().unwrap().to_owned())
-        .collect();
-    assert_eq!(starts, ["0.000000", "0.500000", "1.500000", "3.500000", "7.500000", "15.500000"]);
-    assert_eq!(journal.take().len(), 6);
-    let status = site.query("A").unwrap();
-    assert_eq!((status.substate, status.crashes), (Some(Substate::Failed), 6));
-}
-
-#[test]
-fn s04_a_failure_is_cleared_by_a_start_or_by_hand() {
-    let plan = Plan { start: Does::Panic, starts_from: Some(7), ..Plan::default() };
-    let (mut site, _) = one(plan);
-    site.allow_crashes();
-    site.advance(60 * SECOND).unwrap();
-    site.control("A", Command::ResetFailed).unwrap();
-    site.advance(3600 * SECOND).unwrap();
-    assert_eq!(state(&mut site, "A").1, Some(Substate::Cleared), "it is not started");
-    site.control("A", Command::Start).unwrap();
-    assert_eq!(state(&mut site, "A"), (State::Running, None, 7));
-}
-
-#[test]
-fn x01_a_setting_takes_effect_at_the_next_start_of_those_that_declare_it() {
+fn a_setting_that_is_reloaded_takes_effect_at_once() {
     let (a, a_journal) = probe_with("A", Plan::default(), |d| d.start_only = vec!["probe.color"]);
     let (b, b_journal) = probe_with("B", Plan::default(), |d| d.reloads = vec!["probe.color"]);
     let (c, c_journal) = probe("C", Plan::default());
     let mut site = site([a, b, c]);
-    let set = Ask::Set { key: "probe.color".into(), value: "red".into() };
-    let contract::control::Told::Setting(view) = site.ask(set).unwrap() else { panic!() };
-    assert_eq!(view.stored, "red");
-    assert_eq!(view.restart_required, ["A"]);
-    site.control("A", Command::Restart).unwrap();
-    assert_eq!(site.query("A").unwrap().restart_required, [""; 0]);
-    assert_eq!(a_journal.take(), ["start 1 none", "stop", "start 2 red"]);
-    assert_eq!(b_journal.take(), ["start 1 none", "changed red"], "it takes it at once");
-    assert_eq!(c_journal.take(), ["start 1 none"]);
+    site.ask(Ask::Set { key: "probe.color".into(), value: "red".into() }).unwrap();
+    site.run_to_rest().unwrap();
+    assert_eq!(a_journal.take(), ["start 1 none"], "not before its next start");
+    assert_eq!(b_journal.take(), ["start 1 none", "changed red"]);
+    assert_eq!(c_journal.take(), ["start 1 none"], "it is none of its own");
 }
 
 #[test]
-fn x03_a_start_of_the_executive_ends_an_operator_s_stop_and_heeds_startup_types() {
-    let (a, _) = probe("A", Plan::default());
-    let (b, _) = probe_with("B", Plan::default(), |d| d.startup = Startup::Manual);
-    let (c, _) = probe_with("C", Plan::default(), |d| d.startup = Startup::Disabled);
-    let mut site = site([a, b, c]);
-    site.control("A", Command::Stop).unwrap();
-    site.service(ServiceCommand::Restart).unwrap();
-    assert_eq!(state(&mut site, "A"), (State::Running, None, 2));
-    assert_eq!(state(&mut site, "B").0, State::Stopped);
-    assert_eq!(refused(site.control("C", Command::Start)), 1058);
-
+fn a_service_command_that_does_not_fit_is_refused() {
+    let mut site = site([probe("A", Plan::default()).0]);
+    assert_eq!(refused(site.service(ServiceCommand::Start)), 1056);
     site.service(ServiceCommand::Stop).unwrap();
     assert_eq!(refused(site.control("A", Command::Start)), 1115);
     assert_eq!(refused(site.service(ServiceCommand::Stop)), 1062);
     site.service(ServiceCommand::Start).unwrap();
-    assert_eq!(refused(site.service(ServiceCommand::Start)), 1056);
-    assert_eq!(state(&mut site, "A"), (State::Running, None, 3));
-}
-
-#[test]
-fn r023_a_backup_stops_the_executive_and_starts_again_what_ran() {
-    let (a, a_journal) = probe("A", Plan::default());
-    let (b, _) = probe("B", Plan { stop: Does::Hang, ..Plan::default() });
-    let (c, _) = probe("C", Plan::default());
-    let mut site = site([a, b, c]);
-    site.control("C", Command::Stop).unwrap();
-    let backup = site.ask(Ask::Backup).unwrap();
-    let contract::control::Told::Accepted(backup) = backup else { panic!("{backup:?}") };
-    site.advance(40 * SECOND).unwrap();
-
-    assert_eq!(state(&mut site, "A").1, Some(Substate::Held), "query works");
-    assert_eq!(refused(site.control("A", Command::Start)), 1055);
-    assert_eq!(refused(site.service(ServiceCommand::Start)), 1055);
-    site.send("A", Message::Word(1)).unwrap();
-
-    assert_eq!(site.wait(backup.operation.unwrap(), 300 * SECOND).code, Code::OK);
     assert_eq!(state(&mut site, "A"), (State::Running, None, 2));
-    assert_eq!(site.query("B").unwrap().last_exit, Some(Exit::Killed));
-    assert_eq!(state(&mut site, "B").0, State::Running);
-    assert_eq!(state(&mut site, "C").0, State::Stopped, "it was stopped before");
-    assert_eq!(a_journal.take(), ["start 1 none", "stop", "start 2 none", "message 1"]);
-}
-
-#[test]
-fn m01_messages_for_a_stopped_component_wait_and_are_delivered_once_in_order() {
-    let (mut site, journal) = one(Plan::default());
-    site.control("A", Command::Stop).unwrap();
-    for number in 0..100 {
-        site.send("A", Message::Word(number)).unwrap();
-    }
-    journal.take();
-    site.control("A", Command::Start).unwrap();
-    let expected: Vec<String> = (0..100).map(|n| format!("message {n}")).collect();
-    assert_eq!(journal.take()[1..], expected);
 }
 
 #[test]
