@@ -9,7 +9,10 @@ use std::sync::Barrier;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use common::{Does, LONG, PANIC, Probe, Watched, ask, await_state, site_on, tell};
+use common::{
+    BLOCK, Does, LONG, PANIC, Probe, STOP_AND_KILL, Watched, ask, await_state, impatient_site,
+    service, site_on, tell,
+};
 use contract::Descriptor;
 use contract::control::{Accepted, HostControl, Outcome, Refusal, Until};
 use contract::id::{Generation, OpId};
@@ -417,4 +420,41 @@ fn p02_a_panic_and_what_comes_again_on_real_threads() {
         assert!(place("message 2 ")[0] < place("message 3 ")[0], "{lines:?}");
         arena.check();
     }
+}
+
+#[test]
+fn a_hook_that_comes_back_at_the_instant_at_which_its_thread_is_given_up() {
+    let at_once = |d: &mut Descriptor| (d.backoff.first, d.backoff.max) = Default::default();
+    let (first, blocked) = Probe::new("A");
+    let (second, sibling) = Probe::new("B");
+    let probes = [first.declares(at_once), second.declares(at_once)];
+    let mut site = impatient_site(1, Duration::from_millis(20), probes);
+    for round in 1..=50 {
+        site.send("A", Message::Word(BLOCK)).unwrap();
+        while blocked.lines.recv_timeout(LONG).unwrap() != "message blocks" {}
+        let transitions = site.watch().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let killed = |t: Transition| &*t.name == "A" && t.to == State::Stopped;
+                while !killed(transitions.recv_timeout(LONG).unwrap()) {}
+                // Once now, and once when it comes again.
+                blocked.release();
+                blocked.release();
+            });
+            tell(&mut site, "A", Command::Stop).unwrap();
+            site.advance(STOP_AND_KILL).unwrap();
+        });
+        site.start("A").unwrap();
+        for _ in 0..2 {
+            while blocked.lines.recv_timeout(LONG).unwrap() != "message goes on" {}
+        }
+        while !service(&mut site).zombies.is_empty() {
+            std::thread::yield_now();
+        }
+        await_state(&mut site, "B", State::Running);
+        site.send("B", Message::Word(round)).unwrap();
+        let handled = format!("message {round} in");
+        while !sibling.lines.recv_timeout(LONG).unwrap().starts_with(&handled) {}
+    }
+    assert_eq!(site.shut_down(), Ok(0));
 }

@@ -5,10 +5,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::{ASK, BLOCK, Does, FLOOD, LONG, Probe, ask, await_state, site_on, tell};
+use common::{ASK, BLOCK, Does, FLOOD, LONG, Probe, await_state, site_on, tell};
 use contract::control::{Ask, HostControl, ServiceCommand, Until};
 use contract::id::{Generation, OpId};
-use contract::lifecycle::{Code, Command, CommandOptions, State, Substate};
+use contract::lifecycle::{Code, Command, State, Substate};
 use contract::message::Message;
 
 #[test]
@@ -201,7 +201,6 @@ fn what_a_killed_life_asked_for_does_not_keep_the_clock_from_moving() {
     let (probe, _watched) = Probe::new("A");
     let mut site = site_on(1, [probe]);
     site.send("A", Message::Word(ASK)).unwrap();
-    let options = CommandOptions::default();
-    ask(&mut site, "A", Command::Kill, options).unwrap();
+    tell(&mut site, "A", Command::Kill).unwrap();
     site.advance(LONG).unwrap();
 }

@@ -81,6 +81,8 @@ pub enum Does {
     Panic,
     /// It waits at the gate.
     Block,
+    /// It asks for something that is never answered, and is not done before.
+    Ask,
 }
 
 /// What a component does.
@@ -180,8 +182,9 @@ impl Life {
             Does::Later => cx.after(Duration::ZERO, "done"),
             Does::Panic => panic!("{hook} panics"),
             Does::Block => self.block(hook),
+            Does::Ask => ask_for_nothing(cx),
         }
-        does != Does::Later
+        !matches!(does, Does::Later | Does::Ask)
     }
 
     /// Waits until the test lets it through, or has gone.
@@ -190,6 +193,11 @@ impl Life {
         let _ = self.probe.gate.recv();
         self.tell(format!("{hook} goes on"));
     }
+}
+
+fn ask_for_nothing(cx: &mut Context<'_>) {
+    let url = "https://nowhere.example".into();
+    cx.request(Request::Probe { url, time_out: LONG });
 }
 
 impl Component for Life {
@@ -213,10 +221,7 @@ impl Component for Life {
         match number {
             BLOCK => self.block("message"),
             PANIC => panic!("message panics"),
-            ASK => {
-                let url = "https://nowhere.example".into();
-                cx.request(Request::Probe { url, time_out: LONG });
-            }
+            ASK => ask_for_nothing(cx),
             FLOOD => {
                 (0..10).for_each(|number| cx.log(format!("flood {number}")));
                 cx.send(cx.id(), Message::Word(FLOOD));
@@ -251,7 +256,15 @@ impl Drop for Life {
 
 /// A site of these probes, on so many shards, whose clock does not wait long for a hook.
 pub fn site_on(shards: u8, probes: impl IntoIterator<Item = Probe>) -> Site {
-    let patience = Duration::from_millis(500);
+    impatient_site(shards, Duration::from_millis(500), probes)
+}
+
+/// The same with a patience of one's own.
+pub fn impatient_site(
+    shards: u8,
+    patience: Duration,
+    probes: impl IntoIterator<Item = Probe>,
+) -> Site {
     let options = Options { shards, jitter: false, patience, ..Options::default() };
     let components = probes.into_iter().map(Probe::registration).collect();
     let definition = SiteDefinition::primary("PS1");
