@@ -19,6 +19,7 @@ use kernel::{Clock, LaneEnd, Output, Transition};
 use crate::activity::UnderWay;
 use crate::alarm::Alarm;
 use crate::logs;
+use crate::shard::Unheard;
 use crate::shared::Shared;
 
 /// How often the watchdog looks whether a shard is stuck. A heartbeat is a minute.
@@ -105,6 +106,7 @@ pub(crate) struct News {
     pub(crate) clock: Clock,
     pub(crate) outputs: Vec<Output>,
     pub(crate) under_way: UnderWay,
+    pub(crate) unheard: Unheard,
 }
 
 impl Message for News {
@@ -115,13 +117,13 @@ impl Handler<News> for ExecutiveActor {
     type Result = ();
 
     fn handle(&mut self, news: News, ctx: &mut Self::Context) {
-        self.answer_asks(ctx);
         for output in news.outputs {
+            self.answer_asks(ctx);
             let errand = self.host.hear(news.clock, output);
             debug_assert!(errand.is_none(), "shards run their own errands");
         }
         self.do_doings(ctx);
-        drop(news.under_way);
+        drop((news.under_way, news.unheard));
     }
 }
 

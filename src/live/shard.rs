@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context as TaskContext, Poll};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -27,6 +27,8 @@ use crate::shared::Shared;
 /// waits for microseconds.
 const BUDGET: usize = 1_024;
 
+/// A shard takes no turn while the executive has not heard so many of its outputs.
+const BACKLOG_MAX: usize = 4_096;
 /// A turn is to take no longer than this: so long may an order wait for the turn before it.
 const TURN_MAX: Duration = Duration::from_millis(10);
 
@@ -72,6 +74,48 @@ impl ShardWatch {
     }
 }
 
+/// What a shard has told the executive and the executive has not heard yet. A shard that is far
+/// ahead of it takes no turn: else its news would stand in front of everybody else's.
+#[derive(Debug, Default)]
+struct Backlog {
+    outputs: AtomicUsize,
+    waker: Mutex<Option<Waker>>,
+}
+
+/// A part of a backlog, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Unheard(Arc<Backlog>, usize);
+
+impl Backlog {
+    fn add(self: &Arc<Self>, outputs: usize) -> Unheard {
+        self.outputs.fetch_add(outputs, Ordering::SeqCst);
+        Unheard(Arc::clone(self), outputs)
+    }
+
+    /// Whether there is room for another turn's; if not, `waker` is woken when there is.
+    fn has_room(&self, waker: &Waker) -> bool {
+        let has_room = || self.outputs.load(Ordering::SeqCst) < BACKLOG_MAX;
+        if has_room() {
+            return true;
+        }
+        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
+        // The executive may have heard some in between.
+        has_room()
+    }
+}
+
+impl Drop for Unheard {
+    fn drop(&mut self) {
+        let before = self.0.outputs.fetch_sub(self.1, Ordering::SeqCst);
+        if before - self.1 < BACKLOG_MAX {
+            let waker = self.0.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+}
+
 /// The actor.
 pub(crate) struct ShardActor {
     shard: Shard,
@@ -87,6 +131,7 @@ pub(crate) struct ShardActor {
     under_way: Option<UnderWay>,
     /// Messages of the next turn: fewer where they take long.
     budget: usize,
+    backlog: Arc<Backlog>,
     /// There is more to do at once, mail or no mail.
     again: Rc<Cell<bool>>,
     /// Errands under way, to be abandoned with the life that asked.
@@ -118,6 +163,7 @@ impl ShardActor {
             on_the_way: Arc::clone(&shared.activity),
             under_way: None,
             budget: BUDGET,
+            backlog: Arc::default(),
             again: Rc::new(Cell::new(false)),
             errands: HashMap::new(),
             alarm: Alarm::default(),
@@ -130,7 +176,8 @@ impl Actor for ShardActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.add_stream(Mail { end: self.end.clone(), again: Rc::clone(&self.again) });
+        let (end, again) = (self.end.clone(), Rc::clone(&self.again));
+        ctx.add_stream(Mail { end, again, backlog: Arc::clone(&self.backlog) });
     }
 }
 
@@ -138,12 +185,16 @@ impl Actor for ShardActor {
 struct Mail {
     end: LaneEnd,
     again: Rc<Cell<bool>>,
+    backlog: Arc<Backlog>,
 }
 
 impl Stream for Mail {
     type Item = ();
 
     fn poll_next(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Option<()>> {
+        if !self.backlog.has_room(task.waker()) {
+            return Poll::Pending;
+        }
         // A retired end is woken once more and never again: the last turn is for its lives.
         if self.again.take() || !self.end.park(task.waker()) || self.end.is_retired() {
             Poll::Ready(Some(()))
@@ -217,7 +268,8 @@ impl ShardActor {
         }
         if !news.is_empty() {
             let under_way = self.on_the_way.begin();
-            self.executive.do_send(News { clock, outputs: news, under_way });
+            let unheard = self.backlog.add(news.len());
+            self.executive.do_send(News { clock, outputs: news, under_way, unheard });
         }
     }
 

@@ -334,3 +334,54 @@ fn a_setting_that_cannot_be_kept_is_not_acknowledged() {
     assert!(refusal.reason.contains("it is full"), "{refusal}");
     assert_eq!(site.service(contract::control::ServiceCommand::Stop).unwrap().code, Code::OK);
 }
+
+/// An outside that tells what it has kept.
+#[derive(Default)]
+struct Keeper(Arc<std::sync::Mutex<Kept>>);
+
+impl Outside for Keeper {
+    fn perform(&self, _: Request) -> Pending {
+        Box::pin(std::future::pending())
+    }
+
+    fn cloud(&self, _: CloudCommand) -> Result<CloudView, Refusal> {
+        Ok(CloudView::default())
+    }
+
+    fn keep(&self, kept: &Kept) -> Result<(), Failure> {
+        *self.0.lock().unwrap() = kept.clone();
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Result<String, Failure> {
+        Ok("nowhere".into())
+    }
+}
+
+/// Fails to start if its generation has not been kept.
+struct Fenced(Arc<std::sync::Mutex<Kept>>);
+
+impl Component for Fenced {
+    fn start(&mut self, _: &Start<'_>, cx: &mut Context<'_>) -> Result<Started, Fault> {
+        let kept = self.0.lock().unwrap().components.get("FENCED").map(|kept| kept.generation);
+        if kept == Some(cx.generation()) { Ok(Started::Running) } else { Err(Fault::new(1, "no")) }
+    }
+
+    fn message(&mut self, _: &Message, _: &mut Context<'_>) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_generation_is_kept_before_its_life_begins() {
+    let keeper = Keeper::default();
+    let kept = Arc::clone(&keeper.0);
+    let make = move || Fenced(Arc::clone(&kept));
+    let fenced = Registration::new("FENCED", Descriptor::new("is fenced", "fenced.log"), make);
+    let definition = SiteDefinition::primary("PS1");
+    let mut site =
+        Site::start(&definition, vec![fenced], Arc::new(keeper), Options::default()).unwrap();
+    for _ in 0..200 {
+        site.restart("FENCED").unwrap();
+    }
+}

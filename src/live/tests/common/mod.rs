@@ -1,0 +1,310 @@
+//! A live site with components of a test's own that do as they are told, and tell.
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "no test file needs all of it")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use contract::cloud::{CloudCommand, CloudView};
+use contract::control::{Accepted, Ask, HostControl, Refusal, ServiceStatus, Told, Until};
+use contract::lifecycle::{Command, CommandOptions, State};
+use contract::outside::{Outside, Pending};
+use contract::store::Kept;
+use contract::{
+    Component, Context, Descriptor, Failure, Fault, Message, Progress, Registration, Request,
+    Start, Started,
+};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use site::SiteDefinition;
+use smsexec_live::{Options, Site};
+
+/// Longer than anything takes that comes about at all.
+pub const LONG: Duration = Duration::from_secs(60);
+/// A stop and its kill have run out after this time of the site's clock.
+pub const STOP_AND_KILL: Duration = Duration::from_secs(33);
+
+/// Message: wait at the gate.
+pub const BLOCK: u64 = 1_000;
+/// Message: panic.
+pub const PANIC: u64 = 1_001;
+/// Message: log a lot, and go on with that for good.
+pub const FLOOD: u64 = 1_002;
+/// Message: ask for something that is never answered.
+pub const ASK: u64 = 1_003;
+
+/// An outside that never answers, and counts who still waits.
+#[derive(Debug, Default)]
+pub struct Silent {
+    pub waiting: Arc<AtomicUsize>,
+}
+
+struct Waiting(Arc<AtomicUsize>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Outside for Silent {
+    fn perform(&self, _: Request) -> Pending {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let waiting = Waiting(Arc::clone(&self.waiting));
+        Box::pin(async move {
+            let _waiting = waiting;
+            std::future::pending().await
+        })
+    }
+
+    fn cloud(&self, _: CloudCommand) -> Result<CloudView, Refusal> {
+        Ok(CloudView::default())
+    }
+
+    fn keep(&self, _: &Kept) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Result<String, Failure> {
+        Ok("nowhere".into())
+    }
+}
+
+/// What a hook does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Does {
+    /// It is done at once.
+    #[default]
+    Well,
+    /// It is done at a timer that rings at once, so that there is a moment in between.
+    Later,
+    /// It panics.
+    Panic,
+    /// It waits at the gate.
+    Block,
+    /// It asks for something that is never answered, and is not done before.
+    Ask,
+}
+
+/// What a component does.
+#[derive(Clone)]
+pub struct Probe {
+    name: &'static str,
+    descriptor: Descriptor,
+    start: Does,
+    stop: Does,
+    tell: Sender<String>,
+    gate: Receiver<()>,
+    lives: Arc<Lives>,
+}
+
+/// Of all lives of a probe.
+#[derive(Debug, Default)]
+pub struct Lives {
+    /// Something that there is one of, such as a port: a life has it from start to drop.
+    taken: AtomicBool,
+    /// So often was it taken when a life began.
+    pub clashes: AtomicUsize,
+    /// Starts of lives, and stop hooks called.
+    pub starts: AtomicUsize,
+    pub stops: AtomicUsize,
+}
+
+/// What a test has of a probe.
+pub struct Watched {
+    /// What was done to it, in order.
+    pub lines: Receiver<String>,
+    /// One word in here, and one hook that waits at the gate goes on; without it, all do.
+    pub gate: Option<Sender<()>>,
+    pub lives: Arc<Lives>,
+}
+
+impl Probe {
+    pub fn new(name: &'static str) -> (Probe, Watched) {
+        let (tell, lines) = unbounded();
+        let (open, gate) = unbounded();
+        let lives = Arc::new(Lives::default());
+        let watched = Watched { lines, gate: Some(open), lives: Arc::clone(&lives) };
+        let descriptor = Descriptor::new("a probe", "probe.log");
+        let (start, stop) = (Does::Well, Does::Well);
+        (Probe { name, descriptor, start, stop, tell, gate, lives }, watched)
+    }
+
+    pub fn start(mut self, does: Does) -> Self {
+        self.start = does;
+        self
+    }
+
+    pub fn stop(mut self, does: Does) -> Self {
+        self.stop = does;
+        self
+    }
+
+    pub fn declares(mut self, declare: impl FnOnce(&mut Descriptor)) -> Self {
+        declare(&mut self.descriptor);
+        self
+    }
+
+    fn registration(self) -> Registration {
+        let (name, descriptor) = (self.name, self.descriptor.clone());
+        Registration::new(name, descriptor, move || Life { probe: self.clone(), has_it: false })
+    }
+}
+
+impl Watched {
+    #[track_caller]
+    pub fn expect(&self, line: &str) {
+        assert_eq!(self.lines.recv_timeout(LONG).as_deref(), Ok(line));
+    }
+
+    /// Lets one hook through.
+    pub fn release(&self) {
+        self.gate.as_ref().expect("the gate is there").send(()).expect("the probe is there");
+    }
+
+    pub fn take(&self) -> Vec<String> {
+        self.lines.try_iter().collect()
+    }
+}
+
+struct Life {
+    probe: Probe,
+    has_it: bool,
+}
+
+impl Life {
+    fn tell(&self, line: impl Into<String>) {
+        let _ = self.probe.tell.send(line.into());
+    }
+
+    fn perform(&self, does: Does, hook: &str, cx: &mut Context<'_>) -> bool {
+        match does {
+            Does::Well => {}
+            Does::Later => cx.after(Duration::ZERO, "done"),
+            Does::Panic => panic!("{hook} panics"),
+            Does::Block => self.block(hook),
+            Does::Ask => ask_for_nothing(cx),
+        }
+        !matches!(does, Does::Later | Does::Ask)
+    }
+
+    /// Waits until the test lets it through, or has gone.
+    fn block(&self, hook: &str) {
+        self.tell(format!("{hook} blocks"));
+        let _ = self.probe.gate.recv();
+        self.tell(format!("{hook} goes on"));
+    }
+}
+
+fn ask_for_nothing(cx: &mut Context<'_>) {
+    let url = "https://nowhere.example".into();
+    cx.request(Request::Probe { url, time_out: LONG });
+}
+
+impl Component for Life {
+    fn start(&mut self, _: &Start<'_>, cx: &mut Context<'_>) -> Result<Started, Fault> {
+        let lives = &self.probe.lives;
+        lives.starts.fetch_add(1, Ordering::SeqCst);
+        self.has_it = !lives.taken.swap(true, Ordering::SeqCst);
+        lives.clashes.fetch_add(usize::from(!self.has_it), Ordering::SeqCst);
+        self.tell(format!("start {}", cx.generation()));
+        Ok(match self.perform(self.probe.start, "start", cx) {
+            true => Started::Running,
+            false => Started::Pending { hint: LONG },
+        })
+    }
+
+    fn message(&mut self, message: &Message, cx: &mut Context<'_>) -> Result<(), Fault> {
+        let number = message.word().unwrap_or_default();
+        if number != FLOOD {
+            self.tell(format!("message {number} in {}", cx.generation()));
+        }
+        match number {
+            BLOCK => self.block("message"),
+            PANIC => panic!("message panics"),
+            ASK => ask_for_nothing(cx),
+            FLOOD => {
+                (0..10).for_each(|number| cx.log(format!("flood {number}")));
+                cx.send(cx.id(), Message::Word(FLOOD));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn timer(&mut self, _: &'static str, cx: &mut Context<'_>) -> Result<(), Fault> {
+        cx.done();
+        Ok(())
+    }
+
+    fn stop(&mut self, cx: &mut Context<'_>) -> Result<Progress, Fault> {
+        self.probe.lives.stops.fetch_add(1, Ordering::SeqCst);
+        self.tell(format!("stop {}", cx.generation()));
+        Ok(match self.perform(self.probe.stop, "stop", cx) {
+            true => Progress::Done,
+            false => Progress::Pending { hint: LONG },
+        })
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        if self.has_it {
+            self.probe.lives.taken.store(false, Ordering::SeqCst);
+        }
+    }
+}
+
+/// A site of these probes, on so many shards, whose clock does not wait long for a hook.
+pub fn site_on(shards: u8, probes: impl IntoIterator<Item = Probe>) -> Site {
+    impatient_site(shards, Duration::from_millis(500), probes)
+}
+
+/// The same with a patience of one's own.
+pub fn impatient_site(
+    shards: u8,
+    patience: Duration,
+    probes: impl IntoIterator<Item = Probe>,
+) -> Site {
+    let options = Options { shards, jitter: false, patience, ..Options::default() };
+    let components = probes.into_iter().map(Probe::registration).collect();
+    let definition = SiteDefinition::primary("PS1");
+    let outside = Arc::new(Silent::default());
+    Site::start(&definition, components, outside, options).expect("it starts")
+}
+
+/// Commands a component, and does not wait for what comes of it.
+pub fn ask(
+    host: &mut impl HostControl,
+    component: &str,
+    command: Command,
+    options: CommandOptions,
+) -> Result<Accepted, Refusal> {
+    let component = component.to_owned();
+    match host.ask(Ask::Control { component, command, options })? {
+        Told::Accepted(accepted) => Ok(accepted),
+        told => unreachable!("a command was given, told {told:?}"),
+    }
+}
+
+/// Commands a component with no options, and does not wait for what comes of it.
+pub fn tell(
+    host: &mut impl HostControl,
+    component: &str,
+    command: Command,
+) -> Result<Accepted, Refusal> {
+    ask(host, component, command, CommandOptions::default())
+}
+
+/// What SMS_EXECUTIVE as a whole is.
+pub fn service(host: &mut impl HostControl) -> ServiceStatus {
+    match host.ask(Ask::Service(contract::control::ServiceCommand::Query)) {
+        Ok(Told::Service(status)) => status,
+        told => unreachable!("the service was asked for, told {told:?}"),
+    }
+}
+
+/// Waits for a state of a component.
+#[track_caller]
+pub fn await_state(host: &mut impl HostControl, component: &str, state: State) {
+    host.wait_for(component, Until::State(state), LONG).expect("it comes to that");
+}
