@@ -61,6 +61,11 @@ impl Site {
             self.stalled(shard);
         }
         self.lost.retain(|carrier| carrier.number != number);
+        // Who was called hung is so no longer. The watchdog of a live host looks every few
+        // seconds; here nothing would fall due that had it look once more.
+        if self.host.watches() {
+            self.host.watch(clock);
+        }
     }
 
     /// Has the code that hangs without end on behalf of a rule come back now.
