@@ -24,6 +24,8 @@ mod races;
 mod supervision;
 mod timing;
 mod view;
+mod witness;
+mod wrapped;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -94,6 +96,7 @@ impl Kit {
     /// # Panics
     /// If the case fails. The text shows the last state of everything, and the seed.
     pub fn run(&self, case: &Case) -> Ran {
+        let _named = Named(case, &self.registration.name);
         (case.run)(self)
     }
 
@@ -128,5 +131,17 @@ impl Kit {
     /// A message for the component.
     fn message(&self, number: u64) -> Message {
         (self.message)(number)
+    }
+}
+
+/// Says which case fails, and whose, beneath whatever the case itself says.
+struct Named<'a>(&'a Case, &'a str);
+
+impl Drop for Named<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let Named(case, name) = self;
+            eprintln!("case {} fails for {name}: {}", case.number, case.about);
+        }
     }
 }

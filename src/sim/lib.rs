@@ -63,7 +63,7 @@ pub use faults::{
 pub use kernel::Hook;
 pub use outside::SimOutside;
 pub use run::Site;
-pub use seed::SEED_VARIABLE;
+pub use seed::{SEED_VARIABLE, SEEDS_VARIABLE};
 pub use store::MemoryStore;
 
 #[cfg(test)]

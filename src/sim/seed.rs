@@ -1,13 +1,22 @@
 //! Where a site's seed comes from.
 
+use std::ops::RangeInclusive;
+
 use contract::control::Refusal;
 use contract::lifecycle::Code;
 
 /// The environment variable that replays a failure: its seed takes the place of the builder's.
 pub const SEED_VARIABLE: &str = "SMSEXEC_SEED";
 
+/// The environment variable that says with how many seeds the conformance kit runs each race: 30
+/// unless it is set, 1000 for what the reference asks of a release.
+pub const SEEDS_VARIABLE: &str = "SMSEXEC_SEEDS";
+
 /// What a site's seed is unless somebody says otherwise.
 pub(crate) const DEFAULT: u64 = 1;
+
+/// With how many seeds a race is run unless somebody says otherwise: what a person waits for.
+const SEEDS: u64 = 30;
 
 /// The seed that the environment asks for. The one place of the harness that reads it.
 ///
@@ -20,6 +29,22 @@ pub(crate) fn from_environment() -> Result<Option<u64>, Refusal> {
     }
 }
 
+/// The seeds that a race is run with: 1 to so many as the environment says. If it asks for one
+/// seed, then that one alone, so that the line in a failure's text replays a race as well.
+///
+/// # Errors
+/// 87 if either variable holds no number, or none to count with.
+pub(crate) fn of_races() -> Result<RangeInclusive<u64>, Refusal> {
+    if let Some(seed) = from_environment()? {
+        return Ok(seed..=seed);
+    }
+    let many = match std::env::var_os(SEEDS_VARIABLE) {
+        None => SEEDS,
+        Some(text) => parse_many(&text.to_string_lossy())?,
+    };
+    Ok(1..=many)
+}
+
 fn parse(text: &str) -> Result<u64, Refusal> {
     text.trim().parse().map_err(|_| {
         Refusal::new(
@@ -27,6 +52,19 @@ fn parse(text: &str) -> Result<u64, Refusal> {
             SEED_VARIABLE,
             format!("{text:?} is no seed"),
             "a seed is a number from 0 to 18446744073709551615; copy it from the failure's text",
+        )
+    })
+}
+
+/// None at all would be a race that always passes.
+fn parse_many(text: &str) -> Result<u64, Refusal> {
+    let many = text.trim().parse().ok().filter(|many| *many > 0);
+    many.ok_or_else(|| {
+        Refusal::new(
+            Code::INVALID_PARAMETER,
+            SEEDS_VARIABLE,
+            format!("{text:?} is no number of seeds"),
+            "it is a number from 1 on, such as 1000",
         )
     })
 }
@@ -52,6 +90,16 @@ mod tests {
         for wrong in ["", "-1", "0x7", "seven", "18446744073709551616"] {
             let refusal = parse(wrong).unwrap_err();
             assert_eq!((refusal.code, &*refusal.subject), (Code::INVALID_PARAMETER, SEED_VARIABLE));
+        }
+    }
+
+    #[test]
+    fn a_number_of_seeds_is_one_at_least() {
+        assert_eq!(parse_many(" 1000\n"), Ok(1000));
+        for wrong in ["", "0", "-1", "many"] {
+            let refusal = parse_many(wrong).unwrap_err();
+            let subject = &*refusal.subject;
+            assert_eq!((refusal.code, subject), (Code::INVALID_PARAMETER, SEEDS_VARIABLE));
         }
     }
 

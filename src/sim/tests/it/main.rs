@@ -1,6 +1,7 @@
 //! The simulated site, driven from outside as an embedder drives it.
 #![allow(missing_docs, unreachable_pub, reason = "a test's name says it")]
 
+mod cases;
 mod cases_sxm;
 mod corners;
 mod ending;
