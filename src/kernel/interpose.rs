@@ -1,17 +1,19 @@
 //! The place where a test gets between the dispatch loop and the code of components: the loop
 //! asks before each message and before each hook. A live host has no interposer.
 
+use std::fmt;
 use std::time::Duration;
 
 use contract::id::{ComponentId, Generation, MessageId};
 use contract::message::Message;
+use contract::time::duration_text;
 
 /// Asked by a shard. Must be a pure function of what it is told and of its own state, or the
 /// same seed no longer gives the same trace.
 pub trait Interposer: Send {
     /// A message is about to be put into its receiver's hands or inbox. Asked once for each
     /// message.
-    fn on_message(&mut self, envelope: &Envelope<'_>) -> Verdict;
+    fn on_message(&mut self, envelope: &Envelope<'_>) -> MessageVerdict;
 
     /// A hook is about to be called. Not asked again when a stalled hook goes on.
     fn on_call(&mut self, call: &HookCall<'_>) -> CallVerdict;
@@ -30,16 +32,28 @@ pub struct Envelope<'a> {
 
 /// What becomes of a message on its way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Verdict {
+pub enum MessageVerdict {
     /// What would become of it anyway; the next rule is asked.
     #[default]
     Pass,
-    /// It is lost.
-    Drop,
-    /// It comes later: those behind it overtake it.
+    /// It is lost on the way, although it was accepted: what no real site would do, to see
+    /// whether a test would notice.
+    Lose,
+    /// It comes so much later: others overtake it.
     Delay(Duration),
     /// It comes twice, with the same identity.
     Duplicate,
+}
+
+impl fmt::Display for MessageVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MessageVerdict::Pass => f.write_str("passes"),
+            MessageVerdict::Lose => f.write_str("is lost"),
+            MessageVerdict::Delay(by) => write!(f, "comes {} later", duration_text(*by)),
+            MessageVerdict::Duplicate => f.write_str("comes twice"),
+        }
+    }
 }
 
 /// A call of a hook.

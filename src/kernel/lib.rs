@@ -9,6 +9,7 @@
 //!   events come back.
 //! - [`shard`]: carries lives and dispatches messages to them, a batch at a time.
 //! - [`mod@lane`]: the way into a shard: messages, and orders that no message can delay.
+//! - [`parcel`]: what lanes carry.
 //! - [`board`]: status cells that anybody reads without waiting.
 //! - [`interpose`]: where a test gets in between.
 
@@ -20,6 +21,7 @@ pub mod interpose;
 pub mod lane;
 pub mod lifecycle;
 pub mod order;
+pub mod parcel;
 pub mod shard;
 pub mod supervision;
 mod sync;
@@ -28,7 +30,9 @@ mod unwind;
 
 pub use board::{Board, Busy, CellView};
 pub use executive::{Crash, Executive, ExecutiveOptions, Notice, Step, Transition};
-pub use interpose::{CallVerdict, Envelope, Hook, HookCall, Interposer, Verdict};
-pub use lane::{Lane, LaneEnd, MessageSlip, Parcel, lane};
-pub use order::{Ending, LifeChange, LifeEvent, Order, Output, PanicTrace};
+pub use interpose::{CallVerdict, Envelope, Hook, HookCall, Interposer, MessageVerdict};
+pub use lane::{Lane, LaneEnd, lane};
+pub use order::{Ending, LifeChange, LifeEvent, Order, Output};
+pub use parcel::{MessageSlip, Parcel};
 pub use shard::{Clock, Shard, Turn};
+pub use unwind::PanicTrace;

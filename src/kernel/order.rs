@@ -1,6 +1,5 @@
 //! What passes between the executive, the shards and whoever drives them.
 
-use std::backtrace::Backtrace;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,8 @@ use contract::message::Message;
 use contract::time::WallTime;
 use contract::{Registration, Settings, StatusMessage};
 
-use crate::lane::Parcel;
+use crate::parcel::Parcel;
+use crate::unwind::PanicTrace;
 
 /// What the executive has a shard do. Orders travel in a lane of their own, ahead of every
 /// message; one for a life that is over is ignored.
@@ -103,28 +103,6 @@ impl Ending {
     pub fn plain(exit: Exit) -> Self {
         let backtrace = PanicTrace::default();
         Ending { exit, hook: "", message: None, drop_panic: None, backtrace }
-    }
-}
-
-/// Where a panic happened, frame by frame. Taken when it happens, told in words only when
-/// somebody asks, which is what takes time. Any two are equal: no test depends on addresses.
-#[derive(Debug, Clone, Default)]
-pub struct PanicTrace(pub Option<Arc<Backtrace>>);
-
-impl PartialEq for PanicTrace {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for PanicTrace {}
-
-impl std::fmt::Display for PanicTrace {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.0 {
-            Some(backtrace) => backtrace.fmt(f),
-            None => Ok(()),
-        }
     }
 }
 

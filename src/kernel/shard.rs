@@ -27,8 +27,9 @@ use contract::time::{Moment, WallTime};
 
 use crate::board::{Board, Pulse};
 use crate::interpose::Interposer;
-use crate::lane::{Lane, LaneEnd, Parcel};
+use crate::lane::{Lane, LaneEnd};
 use crate::order::{Order, Output};
+use crate::parcel::Parcel;
 use crate::timers::{Timer, Timers};
 use crate::unwind::{discard, keep_quiet};
 use slot::{Life, Slot};

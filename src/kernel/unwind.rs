@@ -8,8 +8,6 @@ use std::sync::{Arc, Once};
 
 use contract::lifecycle::Exit;
 
-use crate::order::PanicTrace;
-
 // A build that aborts on panic cannot keep the promise of this module, so it does not build.
 #[cfg(panic = "abort")]
 compile_error!("smsexec survives panics of components only with panic = \"unwind\"");
@@ -21,6 +19,28 @@ thread_local! {
     static LOCATION: RefCell<String> = const { RefCell::new(String::new()) };
     /// By which calls. Captured, not put into words: that takes time, and few ask.
     static BACKTRACE: RefCell<Option<Backtrace>> = const { RefCell::new(None) };
+}
+
+/// Where a panic happened, frame by frame. Taken when it happens, told in words only when
+/// somebody asks, which is what takes time. Any two are equal: no test depends on addresses.
+#[derive(Debug, Clone, Default)]
+pub struct PanicTrace(pub Option<Arc<Backtrace>>);
+
+impl PartialEq for PanicTrace {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for PanicTrace {}
+
+impl std::fmt::Display for PanicTrace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Some(backtrace) => backtrace.fmt(f),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What became of component code that panicked.

@@ -8,8 +8,8 @@ use contract::lifecycle::Exit;
 
 use super::Shard;
 use super::slot::Life;
-use crate::lane::{MessageSlip, Parcel};
 use crate::order::{Ending, LifeChange, LifeEvent, Output};
+use crate::parcel::{MessageSlip, Parcel};
 use crate::unwind::{Caught, discard, guarded};
 
 /// What a hook came to that did not go well.

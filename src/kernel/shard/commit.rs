@@ -8,8 +8,9 @@ use contract::lifecycle::Exit;
 use contract::message::Message;
 
 use super::Shard;
-use crate::lane::{MessageSlip, NUMBER_BLOCK, Parcel};
+use crate::lane::NUMBER_BLOCK;
 use crate::order::{Ending, LifeChange, Output};
+use crate::parcel::{MessageSlip, Parcel};
 use crate::unwind::{discard, guarded};
 
 impl Shard {

@@ -12,9 +12,9 @@ use super::call::Fate;
 use super::slot::Phase;
 use super::stall::Task;
 use super::{Shard, dead};
-use crate::interpose::{Envelope, Hook, Verdict};
-use crate::lane::{AnswerSlip, MessageSlip, Parcel, TimerSlip};
+use crate::interpose::{Envelope, Hook, MessageVerdict};
 use crate::order::{Ending, Output};
+use crate::parcel::{AnswerSlip, MessageSlip, Parcel, TimerSlip};
 use crate::timers::Timer;
 use crate::unwind::{discard, guarded};
 
@@ -96,15 +96,15 @@ impl Shard {
             return self.accept(parcel, out);
         }
         match self.verdict(&parcel) {
-            Verdict::Pass => self.accept(parcel, out),
-            Verdict::Drop => {
+            MessageVerdict::Pass => self.accept(parcel, out),
+            MessageVerdict::Lose => {
                 if let Some(message_id) = parcel.message_id() {
                     out.push(Output::Vanished { to: parcel.to(), message_id });
                 }
                 discard(parcel);
             }
-            Verdict::Delay(by) => out.push(Output::Delayed { parcel: passed(parcel), by }),
-            Verdict::Duplicate => {
+            MessageVerdict::Delay(by) => out.push(Output::Delayed { parcel: passed(parcel), by }),
+            MessageVerdict::Duplicate => {
                 let parcel = passed(parcel);
                 let copy = copy_of(&parcel);
                 self.accept(parcel, out);
@@ -118,14 +118,14 @@ impl Shard {
         }
     }
 
-    fn verdict(&mut self, parcel: &Parcel) -> Verdict {
-        let Some(interposer) = &mut self.interposer else { return Verdict::Pass };
+    fn verdict(&mut self, parcel: &Parcel) -> MessageVerdict {
+        let Some(interposer) = &mut self.interposer else { return MessageVerdict::Pass };
         let message = match parcel {
             Parcel::Message { message, .. } => message,
             Parcel::Slip { slip, .. } if !slip.passed => &slip.message,
-            _ => return Verdict::Pass,
+            _ => return MessageVerdict::Pass,
         };
-        let Some(id) = parcel.message_id() else { return Verdict::Pass };
+        let Some(id) = parcel.message_id() else { return MessageVerdict::Pass };
         interposer.on_message(&Envelope { id, to: parcel.to(), message })
     }
 

@@ -16,8 +16,8 @@ use super::call::{Fate, crash};
 use super::slot::{Life, Phase, Slot};
 use super::stall::Task;
 use crate::interpose::Hook;
-use crate::lane::Parcel;
 use crate::order::{Ending, LifeChange, LifeEvent, Order, Output};
+use crate::parcel::Parcel;
 use crate::unwind::{discard, guarded};
 
 impl Shard {

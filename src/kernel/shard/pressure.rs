@@ -16,8 +16,8 @@ use std::collections::VecDeque;
 use contract::id::ComponentId;
 
 use super::Shard;
-use crate::lane::Parcel;
 use crate::order::{Order, Output};
+use crate::parcel::Parcel;
 
 /// Messages that wait with their sender, by receiver.
 #[derive(Debug, Default)]

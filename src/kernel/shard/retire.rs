@@ -7,8 +7,8 @@ use contract::id::{ComponentId, Generation};
 use super::dispatch::passed;
 use super::slot::Slot;
 use super::{Life, Shard};
-use crate::lane::{MessageSlip, Parcel};
 use crate::order::Output;
+use crate::parcel::{MessageSlip, Parcel};
 use crate::unwind::discard;
 
 impl Shard {

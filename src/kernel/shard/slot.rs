@@ -10,7 +10,7 @@ use contract::id::{ComponentId, Generation};
 
 use super::pressure::Outbox;
 use crate::board::Cell;
-use crate::lane::Parcel;
+use crate::parcel::Parcel;
 
 pub(super) struct Slot {
     pub(super) registration: Registration,

@@ -9,8 +9,8 @@ use contract::time::Moment;
 
 use super::{Clock, Shard, Turn};
 use crate::interpose::{CallVerdict, Hook, HookCall};
-use crate::lane::Parcel;
 use crate::order::{Order, Output};
+use crate::parcel::Parcel;
 use crate::unwind::discard;
 
 /// What a stuck hook was to be called for.

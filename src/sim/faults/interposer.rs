@@ -8,7 +8,8 @@ use std::time::Duration;
 use contract::Message;
 use contract::id::{ComponentId, Generation, MessageId};
 use contract::time::duration_text;
-use kernel::{Envelope, Hook, HookCall, Interposer, Verdict};
+pub use kernel::MessageVerdict;
+use kernel::{Envelope, Hook, HookCall, Interposer};
 
 use super::{Guard, Injected, RequestRule, Rules, lock};
 use crate::event::What;
@@ -25,21 +26,6 @@ pub struct MessageCall<'a> {
     pub id: MessageId,
     /// What.
     pub message: &'a Message,
-}
-
-/// What becomes of a message.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum MessageVerdict {
-    /// What would become of it anyway; the next rule is asked.
-    #[default]
-    Pass,
-    /// It is lost on the way, although it was accepted: what no real site would do, to see
-    /// whether a test would notice.
-    Lose,
-    /// It comes so much later: others overtake it.
-    Delay(Duration),
-    /// It comes twice, with the same identity.
-    Duplicate,
 }
 
 /// A call of a hook of a component.
@@ -110,7 +96,7 @@ impl Asker {
 }
 
 impl Interposer for Asker {
-    fn on_message(&mut self, envelope: &Envelope<'_>) -> Verdict {
+    fn on_message(&mut self, envelope: &Envelope<'_>) -> MessageVerdict {
         let Envelope { id, to, message } = *envelope;
         let call = MessageCall {
             from: self.name(id.from),
@@ -123,12 +109,7 @@ impl Interposer for Asker {
             let injected = Injected::Message { id, message: message.name(), verdict };
             lock(&self.done).injected.push((to, Generation(0), injected));
         }
-        match verdict {
-            MessageVerdict::Pass => Verdict::Pass,
-            MessageVerdict::Lose => Verdict::Drop,
-            MessageVerdict::Delay(by) => Verdict::Delay(by),
-            MessageVerdict::Duplicate => Verdict::Duplicate,
-        }
+        verdict
     }
 
     fn on_call(&mut self, call: &HookCall<'_>) -> kernel::CallVerdict {
@@ -222,17 +203,6 @@ impl Site {
         for (id, generation, fault) in injected {
             let name = self.name(id);
             self.record(What::Injected { name, generation, fault });
-        }
-    }
-}
-
-impl fmt::Display for MessageVerdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            MessageVerdict::Pass => f.write_str("passes"),
-            MessageVerdict::Lose => f.write_str("is lost"),
-            MessageVerdict::Delay(by) => write!(f, "comes {} later", duration_text(*by)),
-            MessageVerdict::Duplicate => f.write_str("comes twice"),
         }
     }
 }

@@ -8,8 +8,8 @@ use contract::message::{Message, MessageType};
 use contract::time::Moment;
 
 use super::rig::{Called, GEN, Rig, after, outside, plain};
-use crate::lane::{MessageSlip, Parcel};
 use crate::order::{Order, Output};
+use crate::parcel::{MessageSlip, Parcel};
 
 #[test]
 fn a_message_bears_its_sender_and_a_number_that_goes_on() {

@@ -7,17 +7,17 @@ use contract::message::Message;
 use contract::time::Moment;
 
 use super::rig::{Called, GEN, Rig, outside, plain};
-use crate::interpose::{CallVerdict, Envelope, HookCall, Interposer, Verdict};
-use crate::lane::Parcel;
+use crate::interpose::{CallVerdict, Envelope, HookCall, Interposer, MessageVerdict};
 use crate::order::Order;
+use crate::parcel::Parcel;
 use crate::shard::Shard;
 
 /// Has the hook for the message 13 not come back.
 struct Unlucky;
 
 impl Interposer for Unlucky {
-    fn on_message(&mut self, _: &Envelope<'_>) -> Verdict {
-        Verdict::Pass
+    fn on_message(&mut self, _: &Envelope<'_>) -> MessageVerdict {
+        MessageVerdict::Pass
     }
 
     fn on_call(&mut self, call: &HookCall<'_>) -> CallVerdict {

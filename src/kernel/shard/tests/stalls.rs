@@ -7,19 +7,19 @@ use contract::id::Generation;
 use contract::lifecycle::State;
 
 use super::rig::{GEN, Rig, plain};
-use crate::interpose::{CallVerdict, Envelope, HookCall, Interposer, Verdict};
+use crate::interpose::{CallVerdict, Envelope, HookCall, Interposer, MessageVerdict};
 use crate::order::{Order, Output};
 
 /// Answers from two lists, and passes everything when they are empty.
 #[derive(Clone, Default)]
 struct Meddler {
-    messages: Arc<Mutex<Vec<Verdict>>>,
+    messages: Arc<Mutex<Vec<MessageVerdict>>>,
     calls: Arc<Mutex<Vec<CallVerdict>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Interposer for Meddler {
-    fn on_message(&mut self, envelope: &Envelope<'_>) -> Verdict {
+    fn on_message(&mut self, envelope: &Envelope<'_>) -> MessageVerdict {
         self.asked.lock().unwrap().push(envelope.id.to_string());
         self.messages.lock().unwrap().pop().unwrap_or_default()
     }
@@ -38,7 +38,7 @@ impl Meddler {
         meddler
     }
 
-    fn next_message(&self, verdict: Verdict) {
+    fn next_message(&self, verdict: MessageVerdict) {
         self.messages.lock().unwrap().push(verdict);
     }
 
@@ -58,19 +58,19 @@ fn a_message_is_lost_late_or_doubled_as_the_interposer_says() {
     let meddler = Meddler::in_shard(&mut rig);
     rig.take_outputs();
 
-    meddler.next_message(Verdict::Drop);
+    meddler.next_message(MessageVerdict::Lose);
     rig.tell(sink, 1);
     rig.turns();
     assert_eq!(rig.told(), ["vanished outside/1 to 0:0"]);
 
-    meddler.next_message(Verdict::Duplicate);
+    meddler.next_message(MessageVerdict::Duplicate);
     rig.tell(sink, 2);
     rig.turns();
     assert_eq!(rig.journal.take(), ["0:0<-2", "0:0<-2"]);
     let hook = "PUPPET_0 1 message";
     assert_eq!(meddler.asked(), ["outside/1", "outside/2", hook, hook]);
 
-    meddler.next_message(Verdict::Delay(Duration::from_secs(3)));
+    meddler.next_message(MessageVerdict::Delay(Duration::from_secs(3)));
     rig.tell(sink, 3);
     rig.tell(sink, 4);
     rig.turns();
