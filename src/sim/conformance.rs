@@ -27,6 +27,7 @@ mod view;
 mod witness;
 mod wrapped;
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -96,8 +97,13 @@ impl Kit {
     /// # Panics
     /// If the case fails. The text shows the last state of everything, and the seed.
     pub fn run(&self, case: &Case) -> Ran {
-        let _named = Named(case, &self.registration.name);
-        (case.run)(self)
+        let failure = match catch_unwind(AssertUnwindSafe(|| (case.run)(self))) {
+            Ok(ran) => return ran,
+            Err(failure) => failure,
+        };
+        let Case { number, about, .. } = case;
+        let name = &self.registration.name;
+        panic!("case {number} ({about}) fails for {name}: {}", first_line(&*failure));
     }
 
     /// Runs every case.
@@ -134,14 +140,9 @@ impl Kit {
     }
 }
 
-/// Says which case fails, and whose, beneath whatever the case itself says.
-struct Named<'a>(&'a Case, &'a str);
-
-impl Drop for Named<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let Named(case, name) = self;
-            eprintln!("case {} fails for {name}: {}", case.number, case.about);
-        }
-    }
+/// What a panic says first: the rest has been shown.
+fn first_line(failure: &(dyn Any + Send)) -> &str {
+    let text = failure.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| failure.downcast_ref::<&str>().copied());
+    text.and_then(|text| text.lines().next()).unwrap_or("it panics without a text")
 }

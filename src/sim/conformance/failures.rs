@@ -56,38 +56,50 @@ fn p01(kit: &Kit) -> Ran {
     Ran::Passed
 }
 
-/// P02: with two more of the component beside it, one of them on its thread.
+/// P02: with two more of the component beside it, one of them on its thread. The five come one
+/// after the other, or lie in the inbox when it starts.
 fn p02(kit: &Kit) -> Ran {
-    let siblings = ["B", "C"];
-    let mut site = site(["A", "B", "C"].map(|name| kit.plain(name, |_| {})));
-    for name in ["A", "B", "C"] {
-        bring_up(&mut site, name);
+    for lie_there in [false, true] {
+        let mut site = site(["A", "B", "C"].map(|name| kit.plain(name, |_| {})));
+        bring_up(&mut site, "B");
+        bring_up(&mut site, "C");
+        if !lie_there {
+            bring_up(&mut site, "A");
+        }
+        let sent = [1, 2, 3, 4, 5].map(|n| site.post("A", kit.message(n), None).unwrap());
+        let (handed, _dying) = dies_of(&mut site, sent[2]);
+        site.run_to_rest().unwrap();
+        if lie_there {
+            operation(&mut site, "A", Command::Start);
+        }
+        site.run_until(LONG, |site| site.query("A").unwrap().generation.0 == 2);
+        site.run_until(LONG, |site| site.query("A").unwrap().state == State::Running);
+        site.run_to_rest().unwrap();
+        comes_again(&mut site, &sent, &handed);
     }
-    let sent: Vec<MessageId> =
-        (1..=5).map(|number| site.post("A", kit.message(number), None).unwrap()).collect();
-    let (handed, _dying) = dies_of(&mut site, sent[2]);
-    site.advance(HALF_A_SECOND).unwrap();
-    site.run_until(LONG, |site| site.query("A").unwrap().state == State::Running);
-    site.run_to_rest().unwrap();
+    Ran::Passed
+}
 
-    let mine: Vec<(MessageId, u8)> = handed.lock().unwrap().clone();
-    let mine: Vec<_> = mine.into_iter().filter(|(id, _)| sent.contains(id)).collect();
-    let [one, two, three, four, five] = sent[..] else { unreachable!("five were sent") };
-    assert_eq!(mine, [(one, 1), (two, 1), (three, 1), (three, 2), (four, 1), (five, 1)]);
-    assert_eq!(deliveries(&site, &sent), [(0, 1), (1, 1), (2, 1), (2, 2), (3, 2), (4, 2)]);
-    assert!(sent.iter().all(|id| settled(&site, *id) == 1), "each counts once");
+fn comes_again(site: &mut Site, sent: &[MessageId; 5], handed: &Handed) {
+    let [one, two, three, four, five] = *sent;
+    let mut handed = handed.lock().unwrap().clone();
+    handed.retain(|(id, _)| sent.contains(id));
+    assert_eq!(handed, [(one, 1), (two, 1), (three, 1), (three, 2), (four, 1), (five, 1)]);
+    assert_eq!(deliveries(site, sent), [(0, 1), (1, 1), (2, 1), (2, 2), (3, 2), (4, 2)]);
+    assert!(sent.iter().all(|id| settled(site, *id) == 1), "each counts once");
     assert_eq!(
-        changes_since_up(&site, "A"),
+        changes_since_up(site, "A"),
         [
             "1 Running -> Stopped waiting to restart",
             "2 Stopped -> Starting",
             "2 Starting -> Running"
         ]
     );
-    assert_eq!(crashes(&mut site, "A")[0].message, Some((three, 1)));
-    assert!(siblings.iter().all(|name| changes_since_up(&site, name).is_empty()));
-    assert_sound(&site);
-    Ran::Passed
+    assert_eq!(crashes(site, "A")[0].message, Some((three, 1)));
+    for sibling in ["B", "C"] {
+        assert_eq!(changes_since_up(site, sibling), [""; 0], "its siblings live on");
+    }
+    assert_sound(site);
 }
 
 /// Which message was handed to A, and which delivery of it that was.

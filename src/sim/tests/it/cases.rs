@@ -7,7 +7,9 @@ use contract::{
     Component, Context, Descriptor, Fault, Message, Progress, Registration, Start, Started,
 };
 use smsexec_sim::conformance::{Case, Kit, Ran};
-use smsexec_sim::probe::Probe;
+use smsexec_sim::probe::{Does, Probe};
+
+use crate::waiting::failure;
 
 /// The cases of this file's chapters.
 fn cases() -> impl Iterator<Item = &'static Case> {
@@ -235,4 +237,14 @@ fn a_component_that_cannot_be_paused_is_not_asked_to() {
     let kit = Kit::new(fixed);
     let ran = cases().filter(|case| matches!(kit.run(case), Ran::NotApplicable(_)));
     assert_eq!(ran.map(|case| case.number).collect::<Vec<_>>(), ["L08"]);
+}
+
+#[test]
+fn a_case_that_fails_says_which_it_is_and_whose() {
+    let kit = Kit::new(Probe::new("BROKEN").start(Does::Fail(7)).build().0);
+    let case = cases().find(|case| case.number == "L02").expect("the kit has that case");
+    let text = failure(|| _ = kit.run(case));
+    let named = "case L02 (a start leads to Running, and resolves there) fails for BROKEN: ";
+    assert!(text.starts_with(named), "{text}");
+    assert_eq!(text.lines().count(), 1, "the report has been shown: {text}");
 }
