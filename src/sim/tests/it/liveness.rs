@@ -9,7 +9,7 @@ use contract::lifecycle::{
 };
 use contract::{Component, Context, Descriptor, Fault, Generation, Message, Registration};
 use smsexec_sim::probe::{Act, Probe};
-use smsexec_sim::{Site, What};
+use smsexec_sim::{CallVerdict, Hook, Site, What};
 use status::ids;
 
 use crate::seen::{
@@ -321,4 +321,31 @@ fn jitter_stays_within_ten_percent_and_is_not_constant() {
     assert!(least < 0.97 && most > 1.03, "spread over it: {factors:?}");
     assert_eq!(jittered, delays(1, true), "the same seed, the same delays");
     assert_ne!(jittered, delays(2, true));
+}
+
+#[test]
+fn a_stop_that_blocks_a_shared_thread_takes_two_seconds_longer_and_one_name() {
+    let (mut site, _) = shared();
+    site.allow_crashes();
+    let _guard = site.fault_code(|call| match call.hook {
+        Hook::Stop if call.name == "A" => CallVerdict::Hang(None),
+        _ => CallVerdict::Pass,
+    });
+    site.service(ServiceCommand::Stop).unwrap();
+    assert_eq!(now(&site), 32 * SECOND);
+    let gone = service(&mut site);
+    assert_eq!((gone.state, gone.exit_status), (State::Stopped, Some(21)));
+    assert_eq!(gone.zombies, [("A".to_owned(), Generation(1))]);
+    let exit = |site: &mut Site, name: &str| site.query(name).unwrap().last_exit;
+    assert_eq!(exit(&mut site, "A"), Some(Exit::Killed));
+    for name in ["B", "D"] {
+        assert_eq!(exit(&mut site, name), Some(Exit::Shutdown), "{name}");
+    }
+    // C could not be stopped on A's thread: it went down with it, and is charged with nothing.
+    assert_eq!(exit(&mut site, "C"), Some(Exit::Lost));
+    assert_eq!(site.query("C").unwrap().crashes, 0);
+    site.service(ServiceCommand::Start).unwrap();
+    for name in ["A", "B", "C", "D"] {
+        assert_eq!(state(&mut site, name), (State::Running, None, 2), "{name}");
+    }
 }
