@@ -125,6 +125,26 @@ fn a_message_that_hangs_each_time_is_set_aside_like_one_that_panics() {
     assert_eq!(died_of, [once(1), once(2), once(3)], "it costs once");
 }
 
+#[test]
+fn a_hang_in_another_hook_is_no_message_s_fault() {
+    let a = restarted_when_hung("A").on(1, Act::After(SECOND, "tick"));
+    let (mut site, [journal]) = site([a]);
+    site.allow_crashes();
+    let guard = site.fault_code(|call| match call.hook {
+        Hook::Timer(_) => CallVerdict::Hang(None),
+        _ => CallVerdict::Pass,
+    });
+    site.send("A", Message::Word(1)).unwrap();
+    site.advance(SECOND).unwrap();
+    site.send("A", Message::Word(2)).unwrap();
+    site.advance(HUNG).unwrap();
+    drop(guard);
+    site.advance(MINUTE).unwrap();
+    assert_eq!(journal.take(), ["start 1", "message 1", "start 2", "message 2"]);
+    let died = crashes(&mut site, "A");
+    assert_eq!((died.len(), died[0].message, died[0].charged), (1, None, true));
+}
+
 /// Its effects when it comes back: a message, a log line, a value kept, a timer.
 fn busy() -> Probe {
     restarted_when_hung("A")
