@@ -14,7 +14,7 @@ use status::ids;
 
 use crate::seen::{
     HOUR, MINUTE, SECOND, crashes, dead_letters, life, now, refused, reporters, service,
-    seven_hangs, site, starts_from, starts_panic, state, with,
+    seven_hangs, site, starts_from, starts_panic, state, thirteen_panics_once, with,
 };
 
 /// Three heartbeats of 60 seconds.
@@ -221,12 +221,16 @@ fn an_exclusive_one_is_not_started_by_command_before_unless_somebody_insists() {
 
     // Insisted upon once: the next life waits again.
     assert_eq!(refused(site.control_with("A", Command::Start, FORCE)), 1056);
+    let _guard = thirteen_panics_once(&mut site, "A");
+    site.send("A", Message::Word(13)).unwrap();
+    site.advance(MINUTE).unwrap();
+    assert_eq!(state(&mut site, "A"), (State::StartPending, None, 3));
     site.stop("A").unwrap();
     assert_eq!(refused(site.start("A")), 1053);
     site.end_hangs();
     site.run_to_rest().unwrap();
     site.start("A").unwrap();
-    assert_eq!(state(&mut site, "A"), (State::Running, None, 3));
+    assert_eq!(state(&mut site, "A"), (State::Running, None, 4));
 }
 
 #[test]
