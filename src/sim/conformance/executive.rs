@@ -19,7 +19,7 @@ use super::view::{
     refused, run_until_running, service, site, starts_panic, status, stop_blocks, times,
 };
 use super::{Case, Kit, Ran};
-use crate::event::What;
+use crate::event::{Event, What};
 use crate::faults::CallVerdict;
 use crate::probe::{Does, Probe};
 use crate::run::Site;
@@ -44,46 +44,57 @@ fn reporters(site: &mut Site, id: u32) -> Vec<String> {
 /// online, and of the given one if it declares the mode.
 fn x01(kit: &Kit) -> Ran {
     let heeds_mode = kit.registration.descriptor.start_only.contains(&keys::MODE.key);
-    let with_mode = |d: &mut Descriptor| d.start_only = vec![keys::MODE.key];
+    let with_mode = |d: &mut Descriptor| {
+        (d.start_only, d.reloads) = (vec![keys::MODE.key], Vec::new());
+    };
     goes_offline(kit, declared(kit, "A", with_mode), heeds_mode);
     let mut calls = Descriptor::new("calls while it is online", "caller.log");
     with_mode(&mut calls);
-    goes_offline(kit, Registration::new("A", calls, || Caller { online: false }), true);
+    let mut site =
+        goes_offline(kit, Registration::new("A", calls, || Caller { online: false }), true);
+    assert!(calls_of_a(&mut site) > 0, "while it was online it did call");
     Ran::Passed
 }
 
-fn goes_offline(kit: &Kit, a: Registration, heeds_mode: bool) {
-    let others = ["B", "C"].map(|name| declared(kit, name, |d| d.start_only.clear()));
+fn calls_of_a(site: &mut Site) -> usize {
+    let is_call = |event: &&Event| matches!(event.what, What::Asked { .. }) && event.is_about("A");
+    site.events().iter().filter(is_call).count()
+}
+
+fn goes_offline(kit: &Kit, a: Registration, heeds_mode: bool) -> Site {
+    let others = ["B", "C"]
+        .map(|name| declared(kit, name, |d| (d.start_only, d.reloads) = (Vec::new(), Vec::new())));
     let mut site = site([a].into_iter().chain(others));
     site.send("A", kit.message(0)).expect("it is accepted");
-    let calls = |site: &Site| {
-        let mut asked = site.events().iter().filter(|e| matches!(e.what, What::Asked { .. }));
-        asked.by_ref().filter(|event| event.is_about("A")).count()
-    };
+    site.advance(MINUTE).expect("it comes to rest");
 
     let view = site.set_mode(Mode::Offline).expect("there is such a setting");
     assert_eq!((view.stored.as_str(), view.restart_required), ("offline", vec!["A".to_owned()]));
     assert_eq!(site.effective(&keys::MODE, "A"), Some(Mode::Online));
     assert_eq!(status(&mut site, "A").restart_required, [keys::MODE.key]);
     assert_eq!(status(&mut site, "B").restart_required, [""; 0]);
-    site.restart("A").expect("it runs");
-    assert_eq!(site.effective(&keys::MODE, "A"), Some(Mode::Offline));
-    assert_eq!(status(&mut site, "A").restart_required, [""; 0]);
+    makes_no_call(kit, &mut site, heeds_mode, |site| drop(site.restart("A").expect("it runs")));
     assert_eq!(["A", "B", "C"].map(|name| generation(&mut site, name)), [2, 1, 1]);
-    let before = calls(&site);
-    site.send("A", kit.message(1)).expect("it is accepted");
-    site.advance(HOUR).expect("it comes to rest");
-    assert!(!heeds_mode || calls(&site) == before, "no network call after");
 
     // Stopped at the change, it has nothing to be restarted for.
+    site.set_mode(Mode::Online).expect("there is such a setting");
+    site.restart("A").expect("it runs");
     site.stop("A").expect("it runs");
-    let view = site.set_mode(Mode::Online).expect("there is such a setting");
+    let view = site.set_mode(Mode::Offline).expect("there is such a setting");
     assert_eq!((view.restart_required.len(), view.effective.len()), (0, 0));
-    site.set_mode(Mode::Offline).expect("there is such a setting");
-    let before = calls(&site);
-    site.start("A").expect("it is stopped");
+    makes_no_call(kit, &mut site, heeds_mode, |site| drop(site.start("A").expect("it is stopped")));
+    site
+}
+
+/// Offline is in effect from the first action of the life that `begin` begins.
+fn makes_no_call(kit: &Kit, site: &mut Site, heeds_mode: bool, begin: fn(&mut Site)) {
+    let before = calls_of_a(site);
+    begin(site);
     assert_eq!(site.effective(&keys::MODE, "A"), Some(Mode::Offline));
-    assert!(!heeds_mode || calls(&site) == before, "not even its first action is a call");
+    assert_eq!(status(site, "A").restart_required, [""; 0]);
+    site.send("A", kit.message(1)).expect("it is accepted");
+    site.advance(HOUR).expect("it comes to rest");
+    assert!(!heeds_mode || calls_of_a(site) == before, "no network call after");
 }
 
 /// Calls at its start and at every message, if it was started online.

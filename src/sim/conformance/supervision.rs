@@ -319,7 +319,7 @@ fn s06(kit: &Kit) -> Ran {
 /// always under way.
 fn s09(kit: &Kit) -> Ran {
     for delay in [Duration::ZERO, SECOND / 2] {
-        let mut site = looping(kit, delay);
+        let (mut site, _guard) = looping(kit, delay);
         let begin = now(&site);
         assert!(generation(&mut site, "A") > 3, "a query is answered");
         let stop = site.order("A", Command::Stop).expect("a stop is answered");
@@ -328,7 +328,7 @@ fn s09(kit: &Kit) -> Ran {
         assert_eq!(now(&site), begin, "at once");
         assert_stays_down(&mut site, Substate::Operator);
 
-        let mut site = looping(kit, delay);
+        let (mut site, _guard) = looping(kit, delay);
         let begin = now(&site);
         site.service(ServiceCommand::Stop).expect("the executive can be stopped");
         assert_eq!(now(&site), begin, "at once");
@@ -338,24 +338,25 @@ fn s09(kit: &Kit) -> Ran {
     Ran::Passed
 }
 
-/// A site whose A has crashed at some starts, and goes on doing so without ever being given up.
-fn looping(kit: &Kit, delay: Duration) -> Site {
+/// A site whose A has crashed at some starts. It goes on doing so as long as the guard lives, and
+/// is never given up.
+fn looping(kit: &Kit, delay: Duration) -> (Site, Guard) {
     let mut site = site([declared(kit, "A", |a| {
         a.startup = Startup::Manual;
         a.backoff.first = delay;
         a.budget.crashes = u32::MAX;
     })]);
-    // The rule is to outlast this function, as long as the site lasts.
-    std::mem::forget(starts_panic(&mut site, "A"));
+    let guard = starts_panic(&mut site, "A");
     site.order("A", Command::Start).expect("it is stopped");
     while generation(&mut site, "A") < 4 {
         site.step().expect("it goes on for ever");
     }
-    site
+    (site, guard)
 }
 
 #[track_caller]
 fn assert_stays_down(site: &mut Site, why: Substate) {
+    assert_eq!(status(site, "A").substate, Some(why));
     site.skip_events();
     site.expect_silence(DAY, |event| event.became("A", State::StartPending));
     assert_eq!(status(site, "A").substate, Some(why));

@@ -271,6 +271,22 @@ fn a_stop_of_the_executive_ends_a_run_of_a_group() {
     }
 }
 
+#[test]
+fn a_run_that_waits_for_a_delay_ends_with_a_stop_of_the_executive_at_once() {
+    let mut site = grouped(Strategy::OneForAll, three());
+    let guard = starts_panic(&mut site, "B");
+    let restart = site.order("group:g", Command::Restart).unwrap().operation.unwrap();
+    site.run_to_rest().unwrap();
+    let begin = now(&site);
+    site.service(ServiceCommand::Stop).unwrap();
+    assert_eq!(site.wait(restart, SECOND).code, Code::CANCELLED);
+    assert_eq!(now(&site), begin);
+    drop(guard);
+    site.service(ServiceCommand::Start).unwrap();
+    site.advance(HOUR).unwrap();
+    assert_eq!(["A", "B", "C"].map(|name| life(&mut site, name)), [3, 3, 2], "no more than once");
+}
+
 /// B requires A, C only depends on it.
 fn requiring() -> Site {
     let [a, b, c] = three();

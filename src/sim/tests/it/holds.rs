@@ -125,12 +125,12 @@ fn maintenance_brings_back_only_what_is_wanted() {
 
 #[test]
 fn maintenance_ends_a_backoff_and_outlasts_a_restart_of_the_executive() {
-    let (mut site, _) =
-        site([Probe::new("A").manual().declares(|a| a.startup = Startup::Automatic)]);
+    let (mut site, _) = site([Probe::new("A")]);
     let guard = starts_panic(&mut site, "A");
     site.restart("A").unwrap_err();
     assert!(matches!(state(&mut site, "A").1, Some(Substate::Backoff { .. })));
     hold(&mut site, "A", HOUR).unwrap();
+    assert_eq!(state(&mut site, "A").1, Some(Substate::Held), "at once");
     drop(guard);
     site.advance(MINUTE).unwrap();
     assert_eq!(state(&mut site, "A").1, Some(Substate::Held));

@@ -9,12 +9,12 @@ use contract::lifecycle::{
 };
 use contract::{Component, Context, Descriptor, Fault, Generation, Message, Registration};
 use smsexec_sim::probe::{Act, Probe};
-use smsexec_sim::{Site, What};
+use smsexec_sim::{CallVerdict, Hook, Site, What};
 use status::ids;
 
 use crate::seen::{
     HOUR, MINUTE, SECOND, crashes, dead_letters, life, now, refused, reporters, service,
-    seven_hangs, site, starts_from, starts_panic, state, with,
+    seven_hangs, site, starts_from, starts_panic, state, thirteen_panics_once, with,
 };
 
 /// Three heartbeats of 60 seconds.
@@ -125,6 +125,26 @@ fn a_message_that_hangs_each_time_is_set_aside_like_one_that_panics() {
     assert_eq!(died_of, [once(1), once(2), once(3)], "it costs once");
 }
 
+#[test]
+fn a_hang_in_another_hook_is_no_message_s_fault() {
+    let a = restarted_when_hung("A").on(1, Act::After(SECOND, "tick"));
+    let (mut site, [journal]) = site([a]);
+    site.allow_crashes();
+    let guard = site.fault_code(|call| match call.hook {
+        Hook::Timer(_) => CallVerdict::Hang(None),
+        _ => CallVerdict::Pass,
+    });
+    site.send("A", Message::Word(1)).unwrap();
+    site.advance(SECOND).unwrap();
+    site.send("A", Message::Word(2)).unwrap();
+    site.advance(HUNG).unwrap();
+    drop(guard);
+    site.advance(MINUTE).unwrap();
+    assert_eq!(journal.take(), ["start 1", "message 1", "start 2", "message 2"]);
+    let died = crashes(&mut site, "A");
+    assert_eq!((died.len(), died[0].message, died[0].charged), (1, None, true));
+}
+
 /// Its effects when it comes back: a message, a log line, a value kept, a timer.
 fn busy() -> Probe {
     restarted_when_hung("A")
@@ -201,12 +221,16 @@ fn an_exclusive_one_is_not_started_by_command_before_unless_somebody_insists() {
 
     // Insisted upon once: the next life waits again.
     assert_eq!(refused(site.control_with("A", Command::Start, FORCE)), 1056);
+    let _guard = thirteen_panics_once(&mut site, "A");
+    site.send("A", Message::Word(13)).unwrap();
+    site.advance(MINUTE).unwrap();
+    assert_eq!(state(&mut site, "A"), (State::StartPending, None, 3));
     site.stop("A").unwrap();
     assert_eq!(refused(site.start("A")), 1053);
     site.end_hangs();
     site.run_to_rest().unwrap();
     site.start("A").unwrap();
-    assert_eq!(state(&mut site, "A"), (State::Running, None, 3));
+    assert_eq!(state(&mut site, "A"), (State::Running, None, 4));
 }
 
 #[test]
@@ -321,4 +345,31 @@ fn jitter_stays_within_ten_percent_and_is_not_constant() {
     assert!(least < 0.97 && most > 1.03, "spread over it: {factors:?}");
     assert_eq!(jittered, delays(1, true), "the same seed, the same delays");
     assert_ne!(jittered, delays(2, true));
+}
+
+#[test]
+fn a_stop_that_blocks_a_shared_thread_takes_two_seconds_longer_and_one_name() {
+    let (mut site, _) = shared();
+    site.allow_crashes();
+    let _guard = site.fault_code(|call| match call.hook {
+        Hook::Stop if call.name == "A" => CallVerdict::Hang(None),
+        _ => CallVerdict::Pass,
+    });
+    site.service(ServiceCommand::Stop).unwrap();
+    assert_eq!(now(&site), 32 * SECOND);
+    let gone = service(&mut site);
+    assert_eq!((gone.state, gone.exit_status), (State::Stopped, Some(21)));
+    assert_eq!(gone.zombies, [("A".to_owned(), Generation(1))]);
+    let exit = |site: &mut Site, name: &str| site.query(name).unwrap().last_exit;
+    assert_eq!(exit(&mut site, "A"), Some(Exit::Killed));
+    for name in ["B", "D"] {
+        assert_eq!(exit(&mut site, name), Some(Exit::Shutdown), "{name}");
+    }
+    // C could not be stopped on A's thread: it went down with it, and is charged with nothing.
+    assert_eq!(exit(&mut site, "C"), Some(Exit::Lost));
+    assert_eq!(site.query("C").unwrap().crashes, 0);
+    site.service(ServiceCommand::Start).unwrap();
+    for name in ["A", "B", "C", "D"] {
+        assert_eq!(state(&mut site, name), (State::Running, None, 2), "{name}");
+    }
 }
