@@ -38,6 +38,7 @@ pub mod conformance;
 mod ending;
 pub mod event;
 pub mod faults;
+pub mod invariants;
 mod kill;
 mod log;
 mod outside;
@@ -47,6 +48,7 @@ mod run;
 mod seed;
 mod step;
 mod store;
+pub mod storm;
 mod wait;
 mod walltime;
 
@@ -59,5 +61,5 @@ pub use faults::{
 pub use kernel::Hook;
 pub use outside::SimOutside;
 pub use run::Site;
-pub use seed::SEED_VARIABLE;
+pub use seed::{SEED_VARIABLE, SEEDS_VARIABLE, seeds};
 pub use store::MemoryStore;

@@ -6,10 +6,14 @@ use contract::lifecycle::Code;
 /// The environment variable that replays a failure: its seed takes the place of the builder's.
 pub const SEED_VARIABLE: &str = "SMSEXEC_SEED";
 
+/// The environment variable that says over how many seeds a test that is about seeds goes.
+pub const SEEDS_VARIABLE: &str = "SMSEXEC_SEEDS";
+
 /// What a site's seed is unless somebody says otherwise.
 pub(crate) const DEFAULT: u64 = 1;
 
-/// The seed that the environment asks for. The one place of the harness that reads it.
+/// The seed that the environment asks for. No other place of the harness
+/// than this file reads the environment.
 ///
 /// # Errors
 /// 87 if the variable holds no number: a typing error must not pass for a replay.
@@ -17,6 +21,22 @@ pub(crate) fn from_environment() -> Result<Option<u64>, Refusal> {
     match std::env::var_os(SEED_VARIABLE) {
         None => Ok(None),
         Some(text) => parse(&text.to_string_lossy()).map(Some),
+    }
+}
+
+/// Over how many seeds a test goes that is about seeds: what `SMSEXEC_SEEDS` says, else
+/// `default`.
+///
+/// # Panics
+/// If the variable holds no number.
+pub fn seeds(default: u64) -> u64 {
+    match std::env::var_os(SEEDS_VARIABLE) {
+        None => default,
+        Some(text) => {
+            let text = text.to_string_lossy();
+            let number = text.trim().parse();
+            number.unwrap_or_else(|_| panic!("{SEEDS_VARIABLE}={text:?} is no number of seeds"))
+        }
     }
 }
 
