@@ -38,6 +38,8 @@ pub struct SiteBuilder {
     pub(crate) jitter: bool,
     pub(crate) executive_budget: Budget,
     pub(crate) checked: bool,
+    /// Whether start() waits until SMS_EXECUTIVE runs.
+    pub(crate) waits: bool,
 }
 
 impl SiteBuilder {
@@ -58,6 +60,7 @@ impl SiteBuilder {
             jitter: false,
             executive_budget: Budget::default(),
             checked: false,
+            waits: true,
         }
     }
 
@@ -162,6 +165,12 @@ impl SiteBuilder {
     /// then: the test fails at the event that breaks one. See [`crate::invariants`].
     pub fn checked(mut self) -> Self {
         self.checked = true;
+        self
+    }
+
+    /// Does not wait until SMS_EXECUTIVE runs.
+    pub(crate) fn impatient(mut self) -> Self {
+        self.waits = false;
         self
     }
 

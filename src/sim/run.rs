@@ -189,7 +189,11 @@ impl Site {
             doings: Vec::new(),
         };
         site.record_components();
-        site.begin_executive()?;
+        if builder.waits {
+            site.begin_executive()?;
+        } else {
+            site.order_executive()?;
+        }
         // From here on there is a test that can say what it means; an error above is told as one.
         site.leniency = builder.leniency;
         Ok(site)

@@ -1,7 +1,7 @@
 //! I1, I2, I3, I4, I7, I9: what a component's lives are, by the executive's account and by the
 //! calls of its hooks.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use contract::id::Generation;
@@ -23,8 +23,9 @@ pub(super) struct Seen {
     left_open: u64,
     /// The life that was last begun, by the calls of its hooks.
     life: Life,
-    /// Calls that a fault rule has hang: they are recorded when they come back.
-    hanging: BTreeSet<(Generation, &'static str)>,
+    /// Calls that a fault rule has hang, and by which event: they are recorded when they come
+    /// back, and that is in a later turn.
+    hanging: BTreeMap<(Generation, &'static str), u64>,
 }
 
 /// The calls of one life.
@@ -42,7 +43,7 @@ struct Life {
 }
 
 /// A call of a hook.
-struct Call<'a> {
+pub(super) struct Call<'a> {
     to: &'a Arc<str>,
     generation: Generation,
     hook: &'a str,
@@ -63,9 +64,11 @@ impl Seen {
         matches!(self.state, None | Some(State::Stopped))
     }
 
-    /// Whether this is the call that a rule has had hang.
-    fn has_hung(&self, call: &Call<'_>) -> bool {
-        self.hanging.iter().any(|(life, hook)| (*life, *hook) == (call.generation, call.hook))
+    /// Whether this is the call that a rule has had hang, in a turn after event `turn`.
+    fn has_hung(&self, call: &Call<'_>, turn: u64) -> bool {
+        self.hanging.iter().any(|((life, hook), since)| {
+            (*life, *hook) == (call.generation, call.hook) && *since <= turn
+        })
     }
 }
 
@@ -76,10 +79,10 @@ fn is_open(state: Option<State>) -> bool {
 
 impl Invariants {
     /// The call, and what was seen of its component; none for a call that hung before.
-    fn judged<'a>(&'a self, event: &'a Event) -> Option<(Call<'a>, &'a Seen)> {
+    pub(super) fn judged<'a>(&'a self, event: &'a Event) -> Option<(Call<'a>, &'a Seen)> {
         let call = call(event)?;
         let seen = self.seen.get(call.to)?;
-        (!seen.has_hung(&call)).then_some((call, seen))
+        (!seen.has_hung(&call, self.turn)).then_some((call, seen))
     }
 
     /// I1: one live incarnation at most. Evidence: a start hook is called only in the life that
@@ -196,7 +199,9 @@ impl Invariants {
     pub(super) fn i7_one_start_and_one_stop(&self, event: &Event) -> Checked {
         if let What::Changed { name, generation, exit: Some(exit), .. } = &event.what {
             let life = self.seen.get(name).map(|seen| &seen.life);
-            let unasked = life.is_some_and(|life| life.ran && life.stops == 0);
+            let unasked = life.is_some_and(|life| {
+                life.generation == *generation && life.ran && life.stops == 0
+            });
             if *exit == contract::lifecycle::Exit::Shutdown && unasked {
                 let text = format!("{name} gen {generation} ends without its stop hook");
                 return Err(Violation::new(7, text));
@@ -205,8 +210,12 @@ impl Invariants {
         }
         let Some(call) = call(event) else { return Ok(()) };
         let Some(seen) = self.seen.get(call.to) else { return Ok(()) };
-        let Call { to, generation, hook } = call;
+        let Call { to, generation, hook } = &call;
+        let (generation, hook) = (*generation, *hook);
         let of_life = seen.life.generation == generation;
+        if !of_life && seen.has_hung(&call, self.turn) {
+            return Ok(());
+        }
         let Life { starts, stops, ran, called_late, .. } = seen.life;
         let problem = match hook {
             "start" if of_life && starts > 0 => "is started twice",
@@ -272,7 +281,7 @@ impl Invariants {
                 fault: Injected::Call { hook, verdict: CallVerdict::Hang(_) },
             } => {
                 if let Some(seen) = self.seen.get_mut(name) {
-                    seen.hanging.insert((*generation, hook));
+                    seen.hanging.insert((*generation, hook), event.number);
                 }
             }
             _ => self.take_in_call(event),
@@ -283,7 +292,9 @@ impl Invariants {
         let Some(call) = call(event) else { return };
         let Some(seen) = self.seen.get_mut(call.to) else { return };
         let Call { generation, hook, .. } = call;
-        seen.hanging.retain(|(life, hanging)| (*life, *hanging) != (generation, hook));
+        if seen.has_hung(&call, self.turn) {
+            seen.hanging.retain(|(life, hanging), _| (*life, *hanging) != (generation, hook));
+        }
         if hook == "start" && generation == seen.generation {
             seen.life = Life { generation, ..Life::default() };
         }

@@ -21,6 +21,9 @@ pub(super) struct Messages {
     /// By receiver and sender: those that are open and have to come in order.
     lines: BTreeMap<(Arc<str>, ComponentId), BTreeSet<u64>>,
     kills: u32,
+    /// Those that a fault rule delays or doubles, and that are told to be accepted later: what
+    /// rules did in a turn comes before what came of it.
+    to_be_excused: BTreeSet<Key>,
 }
 
 /// One message.
@@ -81,7 +84,9 @@ impl Invariants {
                 (to, *id, (!open).then_some("is done with, and was not open"))
             }
             What::Delivered { to, what, .. } => {
-                let Some(id) = identity(what) else { return Ok(()) };
+                let Some(id) = identity(what).filter(|_| self.judged(event).is_some()) else {
+                    return Ok(());
+                };
                 (to, id, messages.problem_of_delivery(to, id))
             }
             _ => return Ok(()),
@@ -151,10 +156,13 @@ impl Messages {
         match &event.what {
             What::Sent { to, id, .. } | What::Passed { to, id, .. } => {
                 self.accepted += 1;
-                let (place, kills) = (self.accepted, self.kills);
-                let tracked = Tracked { place, kills, fate: Fate::Open, meddled_with: false };
-                self.all.insert((Arc::clone(to), *id), tracked);
-                self.lines.entry((Arc::clone(to), id.from)).or_default().insert(place);
+                let (place, kills, key) = (self.accepted, self.kills, (Arc::clone(to), *id));
+                let meddled_with = self.to_be_excused.remove(&key);
+                let tracked = Tracked { place, kills, fate: Fate::Open, meddled_with };
+                self.all.insert(key, tracked);
+                if !meddled_with {
+                    self.lines.entry((Arc::clone(to), id.from)).or_default().insert(place);
+                }
             }
             What::SetAside { to, id, .. } => self.becomes(to, *id, Fate::SetAside),
             What::Settled { to, id } => self.becomes(to, *id, Fate::Settled),
@@ -174,11 +182,18 @@ impl Messages {
     }
 
     fn meddle(&mut self, to: &Arc<str>, id: MessageId, verdict: MessageVerdict) {
-        let Some(tracked) = self.all.get_mut(&(Arc::clone(to), id)) else { return };
-        if matches!(verdict, MessageVerdict::Delay(_) | MessageVerdict::Duplicate) {
-            tracked.meddled_with = true;
-            let place = tracked.place;
-            self.leave_line(to, id, place);
+        if !matches!(verdict, MessageVerdict::Delay(_) | MessageVerdict::Duplicate) {
+            return;
+        }
+        let key = (Arc::clone(to), id);
+        let known = self.all.get_mut(&key).filter(|tracked| tracked.kills == self.kills);
+        match known {
+            Some(tracked) if tracked.fate != Fate::Settled => {
+                tracked.meddled_with = true;
+                let place = tracked.place;
+                self.leave_line(to, id, place);
+            }
+            _ => drop(self.to_be_excused.insert(key)),
         }
     }
 

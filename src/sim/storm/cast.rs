@@ -64,7 +64,8 @@ impl Cast {
             .setting(&keys::BACKUP_LEASE, &lease)
             .executive_budget(budget)
             .lenient()
-            .checked();
+            .checked()
+            .impatient();
         for group in self.groups {
             builder = builder.group(group);
         }
@@ -168,7 +169,7 @@ fn pick<T: Copy>(rng: &mut fastrand::Rng, often: &[T], seldom: &[T]) -> T {
 
 fn backoff(rng: &mut fastrand::Rng) -> Backoff {
     Backoff {
-        first: Duration::from_millis(rng.u64(0..3000)),
+        first: Duration::from_millis(rng.u64(1..3000)),
         max: Duration::from_secs(rng.u64(3..60)),
         ..Backoff::default()
     }
