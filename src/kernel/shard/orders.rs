@@ -27,6 +27,7 @@ impl Shard {
         if id.slot() as usize >= self.slots.len() {
             return discard(order);
         }
+        self.end_given_up(id.slot(), out);
         match order {
             Order::Start { .. } => self.begin(id, order, out),
             Order::Stop(_, generation) => self.stop(id, generation, out),
@@ -54,6 +55,15 @@ impl Shard {
             }
             Order::Remove(_) => self.remove(id.slot(), out),
             Order::Place { .. } | Order::Wake => {}
+        }
+    }
+
+    /// A life that the executive has given up takes no order any more, also of those that lie
+    /// ahead of the kill: none of its hooks is called again.
+    fn end_given_up(&mut self, number: u32, out: &mut Vec<Output>) {
+        let slot = &self.slots[number as usize];
+        if slot.living().is_some_and(|(_, generation)| slot.cell.is_over(generation)) {
+            self.end(number, Ending::plain(Exit::Killed), out);
         }
     }
 
