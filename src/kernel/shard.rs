@@ -96,6 +96,8 @@ pub struct Shard {
     trace: bool,
     keeping: bool,
     interposer: Option<Box<dyn Interposer>>,
+    /// No life has begun here yet.
+    fresh: bool,
     /// What happens in place of the hook that is called next.
     instead: Option<Instead>,
     /// The interposer has been asked about the hook that is called next.
@@ -144,6 +146,7 @@ impl Shard {
             trace: false,
             keeping: false,
             interposer: None,
+            fresh: true,
             instead: None,
             excused: false,
             stalled: None,

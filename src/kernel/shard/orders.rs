@@ -94,6 +94,7 @@ impl Shard {
         let Order::Start { generation, ref settings, ref registry, then_pause, .. } = order else {
             return;
         };
+        self.take_over(out);
         let slot = &self.slots[id.slot() as usize];
         debug_assert!(slot.life.is_none(), "one life at a time");
         if slot.removed || slot.life.is_some() {
@@ -105,6 +106,16 @@ impl Shard {
         let start = Start { settings, registry };
         if self.make_life(id, generation, then_pause, out) {
             self.start(id, &start, out);
+        }
+    }
+
+    /// What a store has kept lies in the lane before the first life begins. What that life sends
+    /// to its neighbours does not go through the lane, and must not overtake it.
+    fn take_over(&mut self, out: &mut Vec<Output>) {
+        if std::mem::take(&mut self.fresh) {
+            while let Ok(parcel) = self.end.parcels.try_recv() {
+                self.dispatch(parcel, out);
+            }
         }
     }
 
