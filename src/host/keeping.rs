@@ -81,9 +81,14 @@ impl Host {
         let mut expired = Vec::new();
         for message in self.mail.iter() {
             let Some(to) = self.board.find(&message.to) else { continue };
-            if shard.is_some_and(|shard| shard != to.shard()) {
+            let held_back = self.held_back.contains(&(to, message.id));
+            // With a shard is lost what waits there for room elsewhere; what waits elsewhere
+            // for room in it is not, and comes by itself.
+            let at = if held_back { message.id.from.shard() } else { to.shard() };
+            if shard.is_some_and(|shard| shard != at) {
                 continue;
             }
+            self.held_back.remove(&(to, message.id));
             if message.expires.is_some_and(|expires| expires < clock.utc) {
                 expired.push((to, message.id, message.message.name()));
                 continue;

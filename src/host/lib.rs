@@ -12,11 +12,12 @@ mod logbook;
 mod news;
 mod records;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use contract::component::Registry;
 use contract::control::{DeadLetter, Outcome, Refusal, ServiceCommand};
-use contract::id::{ComponentId, Generation, OpId, Ticket};
+use contract::id::{ComponentId, Generation, MessageId, OpId, Ticket};
 use contract::lifecycle::{Budget, State};
 use contract::status::StatusRecord;
 use contract::store::{Change, Kept, KeptComponent, Mail};
@@ -81,6 +82,8 @@ pub struct Host {
     options: HostOptions,
     /// Messages that were accepted and not handled, where the driver has shards keep account.
     mail: Mail,
+    /// Those of them that wait with their sender, whose shard is not their receiver's.
+    held_back: BTreeSet<(ComponentId, MessageId)>,
     crashes: Recent<KeptCrash>,
     dead_letters: Recent<DeadLetter>,
     /// When the next backup by schedule is due.
@@ -176,6 +179,7 @@ impl Host {
             bias_minutes: site.bias_minutes,
             options,
             mail: kept.mail,
+            held_back: BTreeSet::new(),
             crashes: Recent::default(),
             dead_letters: Recent::default(),
             next_backup: None,
@@ -346,6 +350,12 @@ impl Host {
                 self.record_dead_letter(clock, to, message_id, name, text, reason);
             }
             Output::Vanished { to, message_id } => self.settled(to, message_id),
+            Output::HeldBack { to, message_id, waits: true } => {
+                self.held_back.insert((to, message_id));
+            }
+            Output::HeldBack { to, message_id, waits: false } => {
+                self.held_back.remove(&(to, message_id));
+            }
             Output::Pressed { from, to } => self.tell_pressed(clock, from, to),
             Output::ZombieEnded { id, generation } => {
                 self.executive.zombie_ended(clock.now, id, generation);

@@ -198,6 +198,17 @@ pub enum Output {
         /// Whose inbox is full.
         to: ComponentId,
     },
+    /// A message for another shard waits with its sender, or does so no longer: it is on its
+    /// way. Whoever delivers what is kept anew to a shard must know where it is. Only with
+    /// keeping.
+    HeldBack {
+        /// To whom.
+        to: ComponentId,
+        /// Which message.
+        message_id: MessageId,
+        /// Whether it waits.
+        waits: bool,
+    },
     /// The code of a life that was given up has come back at last; it had no effect.
     ZombieEnded {
         /// Whose.

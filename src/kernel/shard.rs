@@ -98,6 +98,8 @@ pub struct Shard {
     keeping: bool,
     prompt: bool,
     interposer: Option<Box<dyn Interposer>>,
+    /// No life has begun here yet.
+    fresh: bool,
     /// What happens in place of the hook that is called next.
     instead: Option<Instead>,
     /// The interposer has been asked about the hook that is called next.
@@ -147,6 +149,7 @@ impl Shard {
             keeping: false,
             prompt: false,
             interposer: None,
+            fresh: true,
             instead: None,
             excused: false,
             stalled: None,

@@ -37,6 +37,9 @@ pub struct SiteBuilder {
     pub(crate) store: MemoryStore,
     pub(crate) jitter: bool,
     pub(crate) executive_budget: Budget,
+    pub(crate) checked: bool,
+    /// Whether start() waits until SMS_EXECUTIVE runs.
+    pub(crate) waits: bool,
 }
 
 impl SiteBuilder {
@@ -56,6 +59,8 @@ impl SiteBuilder {
             store: MemoryStore::default(),
             jitter: false,
             executive_budget: Budget::default(),
+            checked: false,
+            waits: true,
         }
     }
 
@@ -153,6 +158,19 @@ impl SiteBuilder {
     /// 300 s unless said otherwise.
     pub fn executive_budget(mut self, budget: Budget) -> Self {
         self.executive_budget = budget;
+        self
+    }
+
+    /// Checks the invariants of lifecycle.md 2.6 after every event, and looks at the site now and
+    /// then: the test fails at the event that breaks one. See [`crate::invariants`].
+    pub fn checked(mut self) -> Self {
+        self.checked = true;
+        self
+    }
+
+    /// Does not wait until SMS_EXECUTIVE runs.
+    pub(crate) fn impatient(mut self) -> Self {
+        self.waits = false;
         self
     }
 

@@ -62,6 +62,17 @@ impl Site {
     /// # Errors
     /// Those of [`SiteBuilder::start`](crate::SiteBuilder::start).
     pub fn start_again(&mut self) -> Result<(), Refusal> {
+        self.make_again()?;
+        self.begin_executive()
+    }
+
+    /// The same without waiting for it to run, and without anything happening yet.
+    pub(crate) fn begin_again(&mut self) -> Result<(), Refusal> {
+        self.make_again()?;
+        self.order_executive().map(drop)
+    }
+
+    fn make_again(&mut self) -> Result<(), Refusal> {
         self.kill();
         let clock = self.clock();
         let mut host = self.recipe.host(self.store.kept(), clock)?;
@@ -72,6 +83,6 @@ impl Site {
         self.host = host;
         self.killed = false;
         self.record_components();
-        self.begin_executive()
+        Ok(())
     }
 }

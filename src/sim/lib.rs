@@ -42,6 +42,7 @@ pub mod event;
 pub mod faults;
 #[doc = include_str!("guide.md")]
 pub mod guide {}
+pub mod invariants;
 mod kill;
 mod log;
 mod outside;
@@ -51,6 +52,7 @@ mod run;
 mod seed;
 mod step;
 mod store;
+pub mod storm;
 mod wait;
 mod walltime;
 
@@ -63,7 +65,7 @@ pub use faults::{
 pub use kernel::Hook;
 pub use outside::SimOutside;
 pub use run::Site;
-pub use seed::{SEED_VARIABLE, SEEDS_VARIABLE};
+pub use seed::{SEED_VARIABLE, SEEDS_VARIABLE, seeds};
 pub use store::MemoryStore;
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use contract::control::{Ask, Outcome, Refusal, ServiceCommand, Told};
 use contract::id::ComponentId;
 use contract::lifecycle::{Command, CommandOptions};
 use contract::status::StatusRecord;
+use contract::store::Change;
 use contract::time::{Moment, duration_text};
 use kernel::{Ending, LifeChange, LifeEvent, Notice, Output, Transition};
 
@@ -18,6 +19,8 @@ pub(crate) struct EventLog {
     events: Vec<Event>,
     /// How many of them [`Site::expect`] has left behind.
     pub(crate) cursor: usize,
+    /// The numbers of the events after which a shard's turn began, in order.
+    turns: Vec<u64>,
 }
 
 impl EventLog {
@@ -28,6 +31,19 @@ impl EventLog {
 
     pub(crate) fn events(&self) -> &[Event] {
         &self.events
+    }
+
+    /// A shard's turn is going to be heard.
+    fn begin_turn(&mut self) {
+        let last = self.events.len() as u64;
+        if self.turns.last() != Some(&last) {
+            self.turns.push(last);
+        }
+    }
+
+    /// Whether a shard's turn began after that event.
+    pub(crate) fn begins_turn(&self, event: u64) -> bool {
+        self.turns.binary_search(&event).is_ok()
     }
 }
 
@@ -49,6 +65,28 @@ impl Site {
 
     pub(crate) fn record(&mut self, what: What) {
         self.log.record(self.now, what);
+        self.check_last_event();
+    }
+
+    /// What comes next is of another turn of a shard.
+    pub(crate) fn record_turn(&mut self) {
+        self.log.begin_turn();
+        if let Some(invariants) = self.invariants.as_mut().filter(|_| self.checked) {
+            invariants.turn_begins();
+        }
+    }
+
+    /// Records that a message is done with where no shard says so: one that a fault rule loses,
+    /// and one whose time is over when the executive delivers what is kept.
+    pub(crate) fn witness_change(&mut self, change: &Change) {
+        let Change::Settled { to, id } = change else { return };
+        let told = |event: &Event| {
+            matches!(&event.what, What::Settled { to: other, id: same }
+                if **other == **to && same == id)
+        };
+        if !self.events().last().is_some_and(told) {
+            self.record(What::Settled { to: to.as_str().into(), id: *id });
+        }
     }
 
     /// How the site began: what each component is before anything has happened.

@@ -1,6 +1,6 @@
 //! The last state of everything: what a failing test shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
 
 use contract::control::{Ask, ComponentStatus, LogTail, ServiceCommand, Told};
@@ -14,15 +14,40 @@ use crate::seed::replay_line;
 /// So many events and so many lines of each log are shown.
 const EVENTS_SHOWN: usize = 30;
 const LINES_SHOWN: usize = 5;
+/// So many deeds of a test that plays by itself are shown.
+const DEEDS_SHOWN: usize = 16;
 /// So many components, crashes and other rows are named in one place.
 pub(crate) const NAMED: usize = 8;
 
+/// What a test that plays by itself has done last, for whoever has to find out why it failed.
+#[derive(Debug, Default)]
+pub(crate) struct Story {
+    /// Where it is.
+    chapter: String,
+    told: VecDeque<String>,
+}
+
 impl Site {
+    /// What is told from here on belongs there.
+    pub(crate) fn begin_chapter(&mut self, chapter: String) {
+        self.story.chapter = chapter;
+    }
+
+    /// Something is going to be done.
+    pub(crate) fn tell_story(&mut self, what: &str) {
+        if self.story.told.len() == DEEDS_SHOWN {
+            self.story.told.pop_front();
+        }
+        let (chapter, at) = (&self.story.chapter, self.now.since_start().as_secs_f64());
+        self.story.told.push_back(format!("{at:>14.6} {chapter}: {what}"));
+    }
+
     /// The last state of everything: seed, clocks, components, open operations, what is due
     /// next, the last events, the ends of the logs. A failing test shows it by itself.
     pub fn report(&mut self) -> String {
         let mut text = String::new();
         self.write_head(&mut text);
+        self.write_story(&mut text);
         self.write_components(&mut text);
         self.write_operations(&mut text);
         self.write_due(&mut text);
@@ -96,6 +121,16 @@ impl Site {
             clock.utc.unix_seconds(),
             host::EXECUTIVE,
         );
+    }
+
+    fn write_story(&self, text: &mut String) {
+        if self.story.chapter.is_empty() {
+            return;
+        }
+        let _ = writeln!(text, "\nin {}; what was done last:", self.story.chapter);
+        for deed in &self.story.told {
+            let _ = writeln!(text, "{deed}");
+        }
     }
 
     fn write_components(&mut self, text: &mut String) {

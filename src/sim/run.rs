@@ -27,8 +27,10 @@ use crate::carrier::Carrier;
 use crate::ending::Leniency;
 use crate::event::What;
 use crate::faults::{Faults, RequestVerdict};
+use crate::invariants::Invariants;
 use crate::log::{EventLog, command_of};
 use crate::outside::SimOutside;
+use crate::report::Story;
 use crate::seed;
 use crate::step::Pace;
 use crate::store::MemoryStore;
@@ -69,6 +71,10 @@ pub struct Site {
     pub(crate) log: EventLog,
     pub(crate) faults: Faults,
     pub(crate) leniency: Leniency,
+    /// Checks every event, or what was checked so far.
+    pub(crate) invariants: Option<Invariants>,
+    pub(crate) checked: bool,
+    pub(crate) story: Story,
     outputs: Vec<Output>,
     doings: Vec<Doing>,
 }
@@ -176,18 +182,39 @@ impl Site {
             log: EventLog::default(),
             faults: Faults::default(),
             leniency: Leniency::ALL,
+            invariants: builder.checked.then(Invariants::default),
+            checked: builder.checked,
+            story: Story::default(),
             outputs: Vec::new(),
             doings: Vec::new(),
         };
         site.record_components();
-        site.begin_executive()?;
+        if builder.waits {
+            site.begin_executive()?;
+        } else {
+            site.order_executive()?;
+        }
         // From here on there is a test that can say what it means; an error above is told as one.
         site.leniency = builder.leniency;
         Ok(site)
     }
 
-    /// Carries the shards of a new host, and starts SMS_EXECUTIVE.
+    /// Carries the shards of a new host, starts SMS_EXECUTIVE, and waits until it runs.
     pub(crate) fn begin_executive(&mut self) -> Result<(), Refusal> {
+        let operation = self.order_executive()?;
+        // A backup of the executive before it holds everything until its lease runs out.
+        if self.host.is_held() {
+            return self.run_to_rest();
+        }
+        let outcome = self.wait(operation, START_MAX);
+        if outcome.code == Code::OK || outcome.code == Code::CANCELLED {
+            return self.run_to_rest();
+        }
+        Err(Refusal::new(outcome.code, host::EXECUTIVE, outcome.text, "its logs say more"))
+    }
+
+    /// Carries the shards of a new host, and orders SMS_EXECUTIVE to start.
+    pub(crate) fn order_executive(&mut self) -> Result<OpId, Refusal> {
         let (lanes, ends): (Vec<_>, Vec<_>) = (0..self.host.shards()).map(|_| lane()).unzip();
         for lane in &lanes {
             lane.begin_numbers_after(self.host.last_message_number());
@@ -202,15 +229,7 @@ impl Site {
         let Told::Accepted(Accepted { operation: Some(operation), .. }) = begun else {
             unreachable!("a start is accepted with an operation, told {begun:?}")
         };
-        // A backup of the executive before it holds everything until its lease runs out.
-        if self.host.is_held() {
-            return self.run_to_rest();
-        }
-        let outcome = self.wait(operation, START_MAX);
-        if outcome.code == Code::OK || outcome.code == Code::CANCELLED {
-            return self.run_to_rest();
-        }
-        Err(Refusal::new(outcome.code, host::EXECUTIVE, outcome.text, "its logs say more"))
+        Ok(operation)
     }
 
     /// What time it is.
@@ -419,6 +438,7 @@ impl Site {
         let did =
             self.fire_scheduled() || (!self.killed && (self.fire_host() || self.take_turn(pace)));
         self.do_doings();
+        self.look_now_and_then();
         did
     }
 
@@ -467,6 +487,7 @@ impl Site {
     /// Hears what a turn has brought.
     pub(crate) fn hear(&mut self, outputs: &mut Vec<Output>) {
         let clock = self.clock();
+        self.record_turn();
         self.record_injected();
         for output in outputs.drain(..) {
             let Some(output) = self.witness(output) else { continue };
@@ -541,7 +562,10 @@ impl Site {
                     self.record_outcome(&outcome);
                     self.outcomes.insert(outcome.operation, outcome);
                 }
-                Doing::Keep(change) => self.store.apply(change),
+                Doing::Keep(change) => {
+                    self.witness_change(&change);
+                    self.store.apply(change);
+                }
                 Doing::Deliver(parcel) => {
                     self.lanes[usize::from(parcel.to().shard())].send(parcel);
                 }

@@ -8,8 +8,9 @@ use contract::lifecycle::Code;
 /// The environment variable that replays a failure: its seed takes the place of the builder's.
 pub const SEED_VARIABLE: &str = "SMSEXEC_SEED";
 
-/// The environment variable that says with how many seeds the conformance kit runs each race: 30
-/// unless it is set, 1000 for what the reference asks of a release.
+/// The environment variable that says over how many seeds a test goes that is about seeds: the
+/// races of the conformance kit (30 unless it is set, 1000 for what the reference asks of a
+/// release) and the storm.
 pub const SEEDS_VARIABLE: &str = "SMSEXEC_SEEDS";
 
 /// What a site's seed is unless somebody says otherwise.
@@ -18,7 +19,8 @@ pub(crate) const DEFAULT: u64 = 1;
 /// With how many seeds a race is run unless somebody says otherwise: what a person waits for.
 const SEEDS: u64 = 30;
 
-/// The seed that the environment asks for. The one place of the harness that reads it.
+/// The seed that the environment asks for. No other place of the harness
+/// than this file reads the environment.
 ///
 /// # Errors
 /// 87 if the variable holds no number: a typing error must not pass for a replay.
@@ -29,20 +31,28 @@ pub(crate) fn from_environment() -> Result<Option<u64>, Refusal> {
     }
 }
 
+/// Over how many seeds a test goes that is about seeds: what the environment says, else
+/// `default`.
+///
+/// # Errors
+/// 87 if the variable holds no number, or none to count with.
+pub fn seeds(default: u64) -> Result<u64, Refusal> {
+    match std::env::var_os(SEEDS_VARIABLE) {
+        None => Ok(default),
+        Some(text) => parse_many(&text.to_string_lossy()),
+    }
+}
+
 /// The seeds that a race is run with: 1 to so many as the environment says. If it asks for one
 /// seed, then that one alone, so that the line in a failure's text replays a race as well.
 ///
 /// # Errors
 /// 87 if either variable holds no number, or none to count with.
 pub(crate) fn of_races() -> Result<RangeInclusive<u64>, Refusal> {
-    if let Some(seed) = from_environment()? {
-        return Ok(seed..=seed);
+    match from_environment()? {
+        Some(seed) => Ok(seed..=seed),
+        None => Ok(1..=seeds(SEEDS)?),
     }
-    let many = match std::env::var_os(SEEDS_VARIABLE) {
-        None => SEEDS,
-        Some(text) => parse_many(&text.to_string_lossy())?,
-    };
-    Ok(1..=many)
 }
 
 fn parse(text: &str) -> Result<u64, Refusal> {

@@ -88,7 +88,7 @@ impl Shard {
     }
 
     /// Takes in a parcel from the lane or from this shard. An interposer has its say first.
-    fn dispatch(&mut self, parcel: Parcel, out: &mut Vec<Output>) {
+    pub(super) fn dispatch(&mut self, parcel: Parcel, out: &mut Vec<Output>) {
         if parcel.to().shard() != self.number {
             return self.forward(parcel, out);
         }

@@ -27,6 +27,7 @@ impl Shard {
         if id.slot() as usize >= self.slots.len() {
             return discard(order);
         }
+        self.end_given_up(id.slot(), out);
         match order {
             Order::Start { .. } => self.begin(id, order, out),
             Order::Stop(_, generation) => self.stop(id, generation, out),
@@ -57,6 +58,15 @@ impl Shard {
         }
     }
 
+    /// A life that the executive has given up takes no order any more, also of those that lie
+    /// ahead of the kill: none of its hooks is called again.
+    fn end_given_up(&mut self, number: u32, out: &mut Vec<Output>) {
+        let slot = &self.slots[number as usize];
+        if slot.living().is_some_and(|(_, generation)| slot.cell.is_over(generation)) {
+            self.end(number, Ending::plain(Exit::Killed), out);
+        }
+    }
+
     fn obey_for_all(&mut self, order: Order) {
         match order {
             Order::Place { id, registration } => self.place(id, registration),
@@ -84,6 +94,7 @@ impl Shard {
         let Order::Start { generation, ref settings, ref registry, then_pause, .. } = order else {
             return;
         };
+        self.take_over(out);
         let slot = &self.slots[id.slot() as usize];
         debug_assert!(slot.life.is_none(), "one life at a time");
         if slot.removed || slot.life.is_some() {
@@ -95,6 +106,16 @@ impl Shard {
         let start = Start { settings, registry };
         if self.make_life(id, generation, then_pause, out) {
             self.start(id, &start, out);
+        }
+    }
+
+    /// What a store has kept lies in the lane before the first life begins. What that life sends
+    /// to its neighbours does not go through the lane, and must not overtake it.
+    fn take_over(&mut self, out: &mut Vec<Output>) {
+        if std::mem::take(&mut self.fresh) {
+            while let Ok(parcel) = self.end.parcels.try_recv() {
+                self.dispatch(parcel, out);
+            }
         }
     }
 

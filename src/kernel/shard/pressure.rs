@@ -102,6 +102,7 @@ impl Shard {
     /// A message waits with its sender.
     pub(super) fn press(&mut self, sender: u32, parcel: Parcel, out: &mut Vec<Output>) {
         let to = parcel.to();
+        self.tell_held_back(&parcel, true, out);
         let outbox = &mut self.slots[sender as usize].outbox;
         if outbox.is_empty() {
             self.waiting.push_back(sender);
@@ -112,6 +113,17 @@ impl Shard {
             self.ask(to);
         }
         self.note_depth(sender);
+    }
+
+    /// One for this very shard is lost with it, and delivered with it anew.
+    fn tell_held_back(&self, parcel: &Parcel, waits: bool, out: &mut Vec<Output>) {
+        let to = parcel.to();
+        if let Some(message_id) = parcel.message_id()
+            && self.keeping
+            && to.shard() != self.number
+        {
+            out.push(Output::HeldBack { to, message_id, waits });
+        }
     }
 
     /// Asks another shard to say when there is room.
@@ -195,7 +207,10 @@ impl Shard {
         } else {
             let room = self.board.view(line.to).map_or(usize::MAX, |view| view.room());
             let lane = &self.lanes[usize::from(line.to.shard())];
-            line.parcels.drain(..room.min(before)).for_each(|parcel| lane.send(parcel));
+            for parcel in line.parcels.drain(..room.min(before)) {
+                self.tell_held_back(&parcel, false, out);
+                lane.send(parcel);
+            }
             if !line.parcels.is_empty() {
                 self.ask(line.to);
             }

@@ -251,6 +251,9 @@ fn in_short(output: &Output) -> Option<String> {
             format!("dead {message_id} to {to}: {text}: {reason}")
         }
         Output::Pressed { from, to } => format!("pressed {from} to {to}"),
+        Output::HeldBack { to, message_id, waits } => {
+            format!("held back {message_id} to {to}: {waits}")
+        }
         Output::ZombieEnded { id, generation } => format!("zombie {id} gen {generation}"),
         Output::Vanished { to, message_id } => format!("vanished {message_id} to {to}"),
         Output::Delayed { parcel, by } => format!("delayed to {} by {by:?}", parcel.to()),

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::probe::{Does, Journal, Plan, probe, probe_with};
+use crate::probe::{Journal, Plan, probe, probe_with};
 use contract::control::{Ask, HostControl, ServiceCommand};
-use contract::lifecycle::{Code, Command, Exit, Startup, State, Substate};
+use contract::lifecycle::{Command, State, Substate};
 use contract::{Message, Registration};
 use smsexec_sim::Site;
 
