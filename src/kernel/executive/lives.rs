@@ -191,7 +191,11 @@ impl Executive {
             _ if down => Substate::Operator,
             _ if held => Substate::Held,
             Some(substate) => substate,
-            None => Substate::Operator,
+            None if starts_again => Substate::Operator,
+            // A temporary one, that is not started again with its group.
+            None if self.is_in_run(index) => Substate::Completed,
+            // What it was stopped for is over by now.
+            None => Substate::Held,
         };
         self.set_stopped(now, index, substate, Some(exit));
         if removed {
@@ -203,6 +207,7 @@ impl Executive {
             self.resolve_if(index, State::Stopped, Code::OK, &text);
             self.run_queued(now, index);
         }
+            self.start_if_held(now, index);
     }
 
     /// A restart that is due by itself begins, unless something has come in between.
