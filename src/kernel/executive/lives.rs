@@ -133,7 +133,8 @@ impl Executive {
             (None, Verdict::RestartAfter(delay)) => self.set_due(now + delay, Due::Record(index)),
             (_, Verdict::Leave) | (None, Verdict::GiveUp) => {}
         }
-        if verdict == Verdict::GiveUp {
+        // What is to be down anyway has nobody to be restarted for.
+        if verdict == Verdict::GiveUp && !down && !held {
             self.escalate(now, index);
         }
         self.run_queued(now, index);
@@ -206,8 +207,8 @@ impl Executive {
         } else {
             self.resolve_if(index, State::Stopped, Code::OK, &text);
             self.run_queued(now, index);
-        }
             self.start_if_held(now, index);
+        }
     }
 
     /// A restart that is due by itself begins, unless something has come in between.
