@@ -32,6 +32,8 @@ struct Run {
     /// To be started then, in this order; the first `started` of them have been.
     to_start: Vec<usize>,
     started: usize,
+    /// The member whose life this run has begun last.
+    begun: Option<usize>,
     /// Not before that moment.
     until: Moment,
     phase: Phase,
@@ -192,6 +194,7 @@ impl Executive {
             to_stop,
             to_start,
             started: 0,
+            begun: None,
             until,
             phase: Phase::Stopping,
             operation,
@@ -252,17 +255,20 @@ impl Executive {
             let Some(index) = run.to_start.get(run.started).copied() else {
                 return self.end_run(group, Code::OK, "running");
             };
+            let has_begun = run.begun == Some(index);
             let record = &self.records[index];
             match record.state {
                 State::StartPending | State::StopPending => return,
+                // It did not get up, and is restarted by itself when its delay has passed.
+                State::Stopped if record.is_backing_off() && has_begun => self.skip_member(group),
                 State::Stopped if record.is_backing_off() => {
                     if self.is_held(index) {
                         self.set_stopped(now, index, Substate::Held, None);
+                        self.resolve(index, Code::CANCELLED, "a hold keeps it down");
                         self.skip_member(group);
                         continue;
                     }
-                    self.begin_life(now, index);
-                    return;
+                    return self.begin_member(now, group, index);
                 }
                 State::Stopped
                     if record.substate == Substate::Failed && record.descriptor().significant =>
@@ -274,15 +280,28 @@ impl Executive {
         }
     }
 
+    fn begin_member(&mut self, now: Moment, group: usize, index: usize) {
+        if let Some(run) = &mut self.groups[group].run {
+            run.begun = Some(index);
+        }
+        self.begin_life(now, index);
+    }
+
     /// A significant member has failed: those behind it are not started without it.
     fn end_without(&mut self, now: Moment, group: usize) {
         let run = self.groups[group].run.as_ref();
         let left = run.map_or(Vec::new(), |run| run.to_start[run.started..].to_vec());
         self.end_run(group, Code::DEPENDENCY_FAIL, "a significant member has failed");
         for index in left {
-            if self.records[index].is_backing_off() {
-                self.set_stopped(now, index, Substate::Failed, None);
-            }
+            self.fail_with_group(now, index);
+        }
+    }
+
+    /// A member that was on its way back is not any more: whoever waits for it waits in vain.
+    fn fail_with_group(&mut self, now: Moment, index: usize) {
+        if self.records[index].is_backing_off() {
+            self.set_stopped(now, index, Substate::Failed, None);
+            self.resolve(index, Code::DEPENDENCY_FAIL, "its group has failed");
         }
     }
 
@@ -367,9 +386,7 @@ impl Executive {
             self.resolve_operation(operation, Code::DEPENDENCY_FAIL, "restarted too often");
         }
         for index in &concerned {
-            if self.records[*index].is_backing_off() {
-                self.set_stopped(now, *index, Substate::Failed, None);
-            }
+            self.fail_with_group(now, *index);
         }
         let to_stop = concerned.into_iter().filter(|i| self.records[*i].has_life()).collect();
         self.begin_run(now, group, to_stop, Vec::new(), now, None);
@@ -405,8 +422,10 @@ impl Executive {
                 let to_start = self.restarted(&members);
                 let record = &self.groups[group];
                 let (name, strategy) = (Arc::clone(&record.name), record.group.strategy);
+                // Whoever waits for the run that this one replaces waits for this one.
+                let operation = record.run.as_ref().and_then(|run| run.operation);
                 self.notice(Notice::GroupRestarts(name, strategy, delay));
-                self.begin_run(now, group, members, to_start, until, None);
+                self.begin_run(now, group, members, to_start, until, operation);
             }
             Verdict::GiveUp | Verdict::Leave => {
                 self.tell_failed(group);

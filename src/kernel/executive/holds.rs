@@ -84,7 +84,7 @@ impl Executive {
     }
 
     /// Starts what was held and is wanted, if nothing holds it any more.
-    fn start_if_held(&mut self, now: Moment, index: usize) -> bool {
+    pub(super) fn start_if_held(&mut self, now: Moment, index: usize) -> bool {
         let record = &self.records[index];
         let wanted = record.desired != Desired::Down && record.substate == Substate::Held;
         if record.state != State::Stopped || !wanted || self.is_held(index) {
@@ -138,6 +138,7 @@ impl Executive {
                 if record.is_backing_off() {
                     self.set_stopped(now, index, Substate::Held, None);
                 }
+                self.resolve(index, Code::CANCELLED, note);
                 done
             }
             State::StopPending => match record.operation {

@@ -143,7 +143,8 @@ impl Executive {
             }
             (_, Verdict::Leave) | (None, Verdict::GiveUp) => {}
         }
-        if verdict == Verdict::GiveUp {
+        // What is to be down anyway has nobody to be restarted for.
+        if verdict == Verdict::GiveUp && !down && !held {
             self.escalate(now, index);
         }
         self.run_queued(now, index);
@@ -201,7 +202,11 @@ impl Executive {
             _ if down => Substate::Operator,
             _ if held => Substate::Held,
             Some(substate) => substate,
-            None => Substate::Operator,
+            None if starts_again => Substate::Operator,
+            // A temporary one, that is not started again with its group.
+            None if self.is_in_run(index) => Substate::Completed,
+            // What it was stopped for is over by now.
+            None => Substate::Held,
         };
         self.set_stopped(now, index, substate, Some(exit));
         if removed {
@@ -212,6 +217,7 @@ impl Executive {
         } else {
             self.resolve_if(index, State::Stopped, Code::OK, &text);
             self.run_queued(now, index);
+            self.start_if_held(now, index);
         }
     }
 

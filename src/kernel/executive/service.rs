@@ -341,6 +341,8 @@ impl Executive {
                     if record.is_backing_off() {
                         self.set_stopped(now, index, Substate::Held, None);
                     }
+                    // Somebody may wait for a restart of its group.
+                    self.resolve(index, Code::CANCELLED, "SMS_EXECUTIVE is stopping");
                 }
                 State::StopPending if restarting => {
                     self.resolve(index, Code::CANCELLED, "SMS_EXECUTIVE is stopping");
