@@ -32,8 +32,6 @@ struct Run {
     /// To be started then, in this order; the first `started` of them have been.
     to_start: Vec<usize>,
     started: usize,
-    /// The member whose life this run has begun last.
-    begun: Option<usize>,
     /// Not before that moment.
     until: Moment,
     phase: Phase,
@@ -194,7 +192,6 @@ impl Executive {
             to_stop,
             to_start,
             started: 0,
-            begun: None,
             until,
             phase: Phase::Stopping,
             operation,
@@ -255,12 +252,9 @@ impl Executive {
             let Some(index) = run.to_start.get(run.started).copied() else {
                 return self.end_run(group, Code::OK, "running");
             };
-            let has_begun = run.begun == Some(index);
             let record = &self.records[index];
             match record.state {
                 State::StartPending | State::StopPending => return,
-                // It did not get up, and is restarted by itself when its delay has passed.
-                State::Stopped if record.is_backing_off() && has_begun => self.skip_member(group),
                 State::Stopped if record.is_backing_off() => {
                     if self.is_held(index) {
                         self.set_stopped(now, index, Substate::Held, None);
@@ -268,7 +262,7 @@ impl Executive {
                         self.skip_member(group);
                         continue;
                     }
-                    return self.begin_member(now, group, index);
+                    return self.begin_life(now, index);
                 }
                 State::Stopped
                     if record.substate == Substate::Failed && record.descriptor().significant =>
@@ -278,13 +272,6 @@ impl Executive {
                 _ => self.skip_member(group),
             }
         }
-    }
-
-    fn begin_member(&mut self, now: Moment, group: usize, index: usize) {
-        if let Some(run) = &mut self.groups[group].run {
-            run.begun = Some(index);
-        }
-        self.begin_life(now, index);
     }
 
     /// A significant member has failed: those behind it are not started without it.
