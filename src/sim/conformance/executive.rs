@@ -402,6 +402,7 @@ fn lease_runs_out(kit: &Kit) {
     assert_eq!(delivered(&site, "A", &sent), sent, "in order, and once");
     let lives = ["A", "B", "C"].map(|name| generation(&mut site, name));
     assert_eq!(lives, [2; 3], "the copy that comes too late starts nothing");
+    assert_eq!(reporters(&mut site, ids::HOLD_ENDED), [""; 0], "and ends nothing");
 }
 
 /// One whose stop says it will be done later and never is has to be a probe, for that cannot

@@ -86,6 +86,7 @@ fn m02(kit: &Kit) -> Ran {
     });
     let good = post(kit, &mut site, "A", 1..21);
     site.run_until(LONG, |site| delivered(site, "A", &good).len() == 20);
+    site.run_to_rest().expect("it comes to rest");
     let mut expected = vec![poison; 3];
     expected.extend(&good);
     let all = [&[poison], good.as_slice()].concat();

@@ -351,6 +351,9 @@ fn looping(kit: &Kit, delay: Duration) -> (Site, Guard) {
     while generation(&mut site, "A") < 4 {
         site.step().expect("it goes on for ever");
     }
+    if !delay.is_zero() {
+        site.run_to_rest().expect("it waits for the next start");
+    }
     (site, guard)
 }
 

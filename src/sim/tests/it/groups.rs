@@ -165,6 +165,10 @@ fn a_group_that_has_failed_is_forgiven_when_a_person_starts_it() {
     for name in ABC {
         assert_eq!(state(&mut site, name), (State::Stopped, Some(Substate::Failed), 2), "{name}");
     }
+    let failed = |m: &contract::status::StatusRecord| m.message.id == status::ids::COMPONENT_FAILED;
+    let texts: Vec<String> = site.messages().into_iter().filter(failed).map(|m| m.text).collect();
+    assert_eq!(texts.len(), 1, "the others were only stopped\n{texts:?}");
+    assert!(texts[0].contains("more than 1 times within 1h"), "the group's budget\n{texts:?}");
     site.start("group:g").unwrap();
     assert_run(&mut site, [3; 3]);
     crash(&mut site);

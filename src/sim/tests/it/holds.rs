@@ -64,6 +64,7 @@ fn maintenance_keeps_it_down_until_it_is_released_and_touches_nothing_else() {
     assert_eq!(journal.take(), ["start 2", "message 1"], "it was retained");
     assert_eq!(refused(release(&mut site, "A")), 1062);
     assert_eq!(reporters(&mut site, ids::HOLD_ENDED).len(), 1);
+    assert!(site.kept().holds.is_empty(), "nothing is left over");
     site.advance(2 * HOUR).unwrap();
     assert_eq!(reporters(&mut site, ids::HOLD_RAN_OUT).len(), 0, "its lease is gone with it");
     assert_eq!(life(&mut site, "A"), 2);
