@@ -138,10 +138,10 @@ impl Shard {
         let now = match (&slot.life, &parcel) {
             (_, Parcel::Ask { shard, .. }) => return self.asked(number, *shard),
             (life, Parcel::Message { .. } | Parcel::Slip { .. }) => {
-                if slot.full || !self.waiting.is_empty() {
-                    if let Some(sender) = self.waits_with(&parcel, slot.full) {
-                        return self.press(sender, parcel, out);
-                    }
+                if (slot.full || !self.waiting.is_empty())
+                    && let Some(sender) = self.waits_with(&parcel, slot.full)
+                {
+                    return self.press(sender, parcel, out);
                 }
                 life.as_ref().is_some_and(|life| life.phase == Phase::Running)
                     && slot.inbox.is_empty()

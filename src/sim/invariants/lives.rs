@@ -199,9 +199,8 @@ impl Invariants {
     pub(super) fn i7_one_start_and_one_stop(&self, event: &Event) -> Checked {
         if let What::Changed { name, generation, exit: Some(exit), .. } = &event.what {
             let life = self.seen.get(name).map(|seen| &seen.life);
-            let unasked = life.is_some_and(|life| {
-                life.generation == *generation && life.ran && life.stops == 0
-            });
+            let unasked = life
+                .is_some_and(|life| life.generation == *generation && life.ran && life.stops == 0);
             if *exit == contract::lifecycle::Exit::Shutdown && unasked {
                 let text = format!("{name} gen {generation} ends without its stop hook");
                 return Err(Violation::new(7, text));
