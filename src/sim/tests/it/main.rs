@@ -5,6 +5,7 @@ mod corners;
 mod ending;
 mod events;
 mod faults;
+mod found;
 mod lifecycle;
 mod probe;
 mod waiting;
