@@ -29,8 +29,8 @@ mod weather;
 
 use std::time::Duration;
 
-use contract::control::{Ask, HostControl, ServiceCommand};
-use contract::lifecycle::State;
+use contract::control::{Ask, HostControl, Refusal, ServiceCommand};
+use contract::lifecycle::{Code, State};
 
 use crate::faults::Guard;
 use crate::run::Site;
@@ -170,7 +170,11 @@ impl Operator {
     fn go_home(&mut self) {
         self.site.begin_chapter("the end".to_owned());
         self.tell("stops SMS_EXECUTIVE");
-        let _ = self.site.ask(Ask::Service(ServiceCommand::Stop));
+        // While it is on its way, as with a component that has it restarted, it takes no stop.
+        let wrong_moment = |refusal: Refusal| refusal.code == Code::CANNOT_ACCEPT_CONTROL;
+        while self.site.ask(Ask::Service(ServiceCommand::Stop)).is_err_and(wrong_moment) {
+            self.pass(Duration::from_secs(1));
+        }
         self.pass(PEACE);
         self.site.check_invariants();
         let up = self.site.rows().into_iter().find(|row| row.state != State::Stopped);

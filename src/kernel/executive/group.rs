@@ -504,6 +504,12 @@ impl Executive {
                 self.want(*index, desired);
             }
         }
+        for index in members.into_iter().filter(|_| command == Command::Start) {
+            // A stop of the group that had not got there yet has no say any more.
+            if self.records[index].is_up() && self.records[index].desired == Desired::Down {
+                self.want(index, Desired::Up);
+            }
+        }
         for index in &to_start {
             if self.records[*index].state == State::Stopped {
                 self.set_stopped(now, *index, Substate::Backoff { until: now }, None);
@@ -522,7 +528,7 @@ impl Executive {
     fn wanted_up(&mut self, members: &[usize], subject: &str) -> Result<Vec<usize>, Refusal> {
         let can_start = |index: &&usize| {
             let record = &self.records[**index];
-            record.state == State::Stopped
+            matches!(record.state, State::Stopped | State::StopPending)
                 && record.startup != Startup::Disabled
                 && !record.removed
                 && record.maintenance.is_none()

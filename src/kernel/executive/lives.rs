@@ -216,6 +216,10 @@ impl Executive {
             self.begin_life(now, index);
         } else {
             self.resolve_if(index, State::Stopped, Code::OK, &text);
+            if !self.records[index].is_backing_off() {
+                // A pause, say, of what was waiting for its dependents to be stopped.
+                self.resolve(index, Code::CANCELLED, "it was stopped meanwhile");
+            }
             self.run_queued(now, index);
             self.start_if_held(now, index);
         }

@@ -7,6 +7,7 @@ mod corners;
 mod ending;
 mod events;
 mod faults;
+mod found;
 mod groups;
 mod holds;
 mod kill;
