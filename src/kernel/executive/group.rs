@@ -505,8 +505,12 @@ impl Executive {
             }
         }
         for index in members.into_iter().filter(|_| command == Command::Start) {
-            // A stop of the group that had not got there yet has no say any more.
-            if self.records[index].is_up() && self.records[index].desired == Desired::Down {
+            // A stop that has not got there yet has no say any more.
+            let record = &mut self.records[index];
+            let down = matches!(record.state, State::Stopped | State::StopPending);
+            if !down && record.desired == Desired::Down {
+                record.ahead.leaving = false;
+                self.resolve(index, Code::CANCELLED, "its group was commanded");
                 self.want(index, Desired::Up);
             }
         }
