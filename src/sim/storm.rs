@@ -169,9 +169,13 @@ impl Operator {
     fn go_home(&mut self) {
         self.site.begin_chapter("the end".to_owned());
         self.tell("stops SMS_EXECUTIVE");
-        let _ = self.site.ask(Ask::Service(ServiceCommand::Stop));
+        let stop = self.site.ask(Ask::Service(ServiceCommand::Stop));
         self.pass(PEACE);
         self.site.check_invariants();
+        if stop.is_err() {
+            // It is on its way somewhere, held, or stopped.
+            return;
+        }
         let up = self.site.rows().into_iter().find(|row| row.state != State::Stopped);
         if let Some(row) = up {
             self.site

@@ -483,7 +483,9 @@ impl Executive {
         }
         for index in members.into_iter().filter(|_| command == Command::Start) {
             // A stop of the group that had not got there yet has no say any more.
-            if self.records[index].is_up() && self.records[index].desired == Desired::Down {
+            let record = &self.records[index];
+            let going = matches!(record.state, State::Stopped | State::StopPending);
+            if !going && record.desired == Desired::Down {
                 self.want(index, Desired::Up);
             }
         }
