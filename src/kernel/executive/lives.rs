@@ -93,6 +93,8 @@ impl Executive {
         if stopping {
             return self.stop_finished(now, index, ending.exit);
         }
+        // Of a restart that waited for its dependents, it has done the first half by itself.
+        self.records[index].ahead.starts_again = false;
         self.ended_by_itself(now, index, ending.exit, ran, charged);
     }
 
@@ -212,7 +214,8 @@ impl Executive {
         if removed {
             self.removed(index);
         }
-        if starts_again && !held {
+        // A restart takes its dependents along, but not those that an operator is stopping.
+        if starts_again && !held && !down {
             self.begin_life(now, index);
         } else {
             self.resolve_if(index, State::Stopped, Code::OK, &text);

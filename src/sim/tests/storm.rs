@@ -6,7 +6,7 @@ use std::panic::catch_unwind;
 use smsexec_sim::storm::Storm;
 
 /// So many seeds in a plain `cargo test`.
-const FEW: u64 = 150;
+const FEW: u64 = 80;
 /// So many failing seeds are enough.
 const FAILURES_MAX: usize = 20;
 
