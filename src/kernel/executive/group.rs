@@ -446,6 +446,10 @@ impl Executive {
             return false;
         }
         let Some(group) = self.records[index].group else { return false };
+        if self.records[index].state == State::Stopped && !self.records[index].is_backing_off() {
+            // It has ended meanwhile, and would be passed over.
+            self.set_stopped(now, index, Substate::Backoff { until: now }, None);
+        }
         if let Some(run) = &mut self.groups[group].run {
             run.until = now;
             if run.phase == Phase::Waiting {
