@@ -107,3 +107,19 @@ fn what_a_life_sends_does_not_overtake_what_was_kept_of_an_earlier_process() {
     assert_eq!(journal.take(), ["start 2", "message 2"]);
     site.check_invariants();
 }
+
+#[test]
+fn a_start_of_what_has_ended_while_its_group_restarts_is_not_passed_over() {
+    let (a, _) = named("A").on(9, Act::Exit).declares(|d| d.restart = Restart::Transient).build();
+    let (b, _) = named("B").stop(Does::Checkpoints(4)).build();
+    let group = Group::new("g", Strategy::OneForAll, ["A", "B"]);
+    let mut site = site([a, b]).group(group).start().unwrap();
+    let (component, options) = ("group:g".to_owned(), Default::default());
+    site.ask(Ask::Control { component, command: Command::Restart, options }).unwrap();
+    site.advance(SECOND).unwrap();
+    site.send("A", Message::Word(9)).unwrap();
+    assert_eq!(site.query("A").unwrap().substate, Some(Substate::Completed));
+    let start = site.order("A", Command::Start).unwrap().operation.unwrap();
+    assert_eq!(site.wait(start, 60 * SECOND).code, Code::OK);
+    assert_eq!(site.query("A").unwrap().state, State::Running);
+}
