@@ -6,7 +6,7 @@
 //!
 //! Actual state, desired state and holds are three things (lifecycle.md 2.1). What one change
 //! means for others (dependents, a group, the executive as a whole) is worked off after it, by
-//! [`Executive::settle`], so that no change is made in the middle of another.
+//! `Executive::settle`, so that no change is made in the middle of another.
 
 mod command;
 mod dependencies;

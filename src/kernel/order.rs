@@ -111,7 +111,7 @@ impl Ending {
 pub enum Output {
     /// For the executive.
     Life(LifeEvent),
-    /// To be carried out; the answer goes back as [`Parcel::Answer`](crate::Parcel::Answer).
+    /// To be carried out; the answer goes back as [`Parcel::Answer`].
     Request {
         /// Who asks.
         id: ComponentId,

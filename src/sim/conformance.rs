@@ -134,6 +134,26 @@ impl Kit {
         }
     }
 
+    /// The component under another name, supervised as lifecycle.md 2.5 has it by default but
+    /// for what `declare` says: the times and numbers of the cases go by that, whatever it
+    /// declares for itself. What it can do is as it declares.
+    fn declared(&self, name: &str, declare: impl FnOnce(&mut Descriptor)) -> Registration {
+        self.component(name, |descriptor| {
+            let own = descriptor.clone();
+            *descriptor = Descriptor {
+                about: own.about,
+                log: own.log,
+                start_only: own.start_only,
+                reloads: own.reloads,
+                pausable: own.pausable,
+                controls: own.controls,
+                cancellable_start: own.cancellable_start,
+                ..Descriptor::new("", "")
+            };
+            declare(descriptor);
+        })
+    }
+
     /// A message for the component.
     fn message(&self, number: u64) -> Message {
         (self.message)(number)

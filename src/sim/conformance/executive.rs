@@ -15,8 +15,8 @@ use contract::{
 use status::ids;
 
 use super::view::{
-    HOUR, LONG, MINUTE, SECOND, changes_from, declared, delivered, generation, now, plain, post,
-    refused, run_until_running, service, site, starts_panic, status, stop_blocks, times,
+    HOUR, LONG, MINUTE, SECOND, changes_from, delivered, generation, now, plain, post, refused,
+    run_until_running, service, site, starts_panic, status, stop_blocks, times,
 };
 use super::{Case, Kit, Ran};
 use crate::event::{Event, What};
@@ -47,7 +47,7 @@ fn x01(kit: &Kit) -> Ran {
     let with_mode = |d: &mut Descriptor| {
         (d.start_only, d.reloads) = (vec![keys::MODE.key], Vec::new());
     };
-    goes_offline(kit, declared(kit, "A", with_mode), heeds_mode);
+    goes_offline(kit, kit.declared("A", with_mode), heeds_mode);
     let mut calls = Descriptor::new("calls while it is online", "caller.log");
     with_mode(&mut calls);
     let mut site =
@@ -63,7 +63,7 @@ fn calls_of_a(site: &mut Site) -> usize {
 
 fn goes_offline(kit: &Kit, a: Registration, heeds_mode: bool) -> Site {
     let others = ["B", "C"]
-        .map(|name| declared(kit, name, |d| (d.start_only, d.reloads) = (Vec::new(), Vec::new())));
+        .map(|name| kit.declared(name, |d| (d.start_only, d.reloads) = (Vec::new(), Vec::new())));
     let mut site = site([a].into_iter().chain(others));
     site.send("A", kit.message(0)).expect("it is accepted");
     site.advance(MINUTE).expect("it comes to rest");
@@ -134,7 +134,7 @@ fn x02(kit: &Kit) -> Ran {
         d.start_only = vec![ONE, OTHER];
         d.startup = Startup::Manual;
     };
-    changes_while_starting(declared(kit, "A", two_keys));
+    changes_while_starting(kit.declared("A", two_keys));
     let mut descriptor = Descriptor::new("writes down what it is given", "pair.log");
     two_keys(&mut descriptor);
     let mut site = changes_while_starting(Registration::new("A", descriptor, || Pair));
@@ -207,8 +207,8 @@ fn x03(kit: &Kit) -> Ran {
     for anew in [restarted, killed] {
         let mut site = site([
             plain(kit, "A"),
-            declared(kit, "B", |b| b.startup = Startup::Manual),
-            declared(kit, "C", |c| c.startup = Startup::Disabled),
+            kit.declared("B", |b| b.startup = Startup::Manual),
+            kit.declared("C", |c| c.startup = Startup::Disabled),
         ]);
         site.start("B").expect("it waits for that");
         site.stop("B").expect("it runs");
@@ -247,8 +247,8 @@ fn x04(kit: &Kit) -> Ran {
 fn backed_up(kit: &Kit, takes: Duration, others: impl IntoIterator<Item = Registration>) -> Site {
     let layers = [
         plain(kit, "A"),
-        declared(kit, "B", |b| b.depends_on = vec!["A".into()]),
-        declared(kit, "C", |c| c.depends_on = vec!["B".into()]),
+        kit.declared("B", |b| b.depends_on = vec!["A".into()]),
+        kit.declared("C", |c| c.depends_on = vec!["B".into()]),
     ];
     let two = TimeOfDay::new(2, 0).expect("02:00 is on every clock");
     Site::primary("PS1")
@@ -267,10 +267,10 @@ fn go_to(site: &mut Site, moment: Duration) {
 
 fn backup_by_schedule(kit: &Kit) {
     let others = [
-        declared(kit, "D", |d| d.isolation = Isolation::Dedicated),
+        kit.declared("D", |d| d.isolation = Isolation::Dedicated),
         Probe::new("E").stop(Does::Hang).build().0,
         plain(kit, "F"),
-        declared(kit, "G", |g| g.startup = Startup::Manual),
+        kit.declared("G", |g| g.startup = Startup::Manual),
         plain(kit, "H"),
     ];
     let mut site = backed_up(kit, 10 * MINUTE, others);
@@ -413,7 +413,7 @@ fn x06(kit: &Kit) -> Ran {
     let hung = stop_with_one_hung(&mut site, 30 * SECOND);
     assert_eq!((hung.exit_status, hung.zombies.len()), (Some(0), 0), "its value was dropped");
 
-    let mut site = fifty(kit, declared(kit, "HUNG", |d| d.isolation = Isolation::Dedicated));
+    let mut site = fifty(kit, kit.declared("HUNG", |d| d.isolation = Isolation::Dedicated));
     let _guard = stop_blocks(&mut site, "HUNG");
     let hung = stop_with_one_hung(&mut site, 32 * SECOND);
     assert_eq!(hung.exit_status, Some(21));
@@ -458,7 +458,7 @@ fn stop_with_one_hung(site: &mut Site, lasting: Duration) -> contract::control::
 
 fn x07(kit: &Kit) -> Ran {
     let depends =
-        |name: &str, on: &'static str| declared(kit, name, |d| d.depends_on = vec![on.into()]);
+        |name: &str, on: &'static str| kit.declared(name, |d| d.depends_on = vec![on.into()]);
     let mut site = site([depends("B", "A"), plain(kit, "A")]);
     let refusal = site.stop("A").expect_err("B depends on it and runs");
     assert_eq!(refusal.code, Code::DEPENDENTS_RUNNING);

@@ -9,8 +9,8 @@ use contract::{Component, Context, Descriptor, Fault, Message, Registration};
 use status::ids;
 
 use super::view::{
-    HOUR, LONG, MINUTE, crash_once, crashes, dead_letters, declared, delivered, generation, plain,
-    post, refused, run_until_running, site, status,
+    HOUR, LONG, MINUTE, crash_once, crashes, dead_letters, delivered, generation, plain, post,
+    refused, run_until_running, site, status,
 };
 use super::{Case, Kit, Ran};
 use crate::event::What;
@@ -131,7 +131,7 @@ fn m04(kit: &Kit) -> Ran {
 }
 
 fn senders_outside(kit: &Kit) {
-    let mut site = site([declared(kit, "A", |a| a.inbox_max = CAP as u32), plain(kit, "B")]);
+    let mut site = site([kit.declared("A", |a| a.inbox_max = CAP as u32), plain(kit, "B")]);
     site.stop("A").expect("it runs");
     let mut sent = Vec::new();
     for number in 0..CAP {
@@ -153,7 +153,7 @@ fn senders_outside(kit: &Kit) {
 }
 
 fn senders_inside(kit: &Kit, shards: u8) {
-    let a = declared(kit, "A", |a| a.inbox_max = CAP as u32);
+    let a = kit.declared("A", |a| a.inbox_max = CAP as u32);
     let site = Site::primary("PS1")
         .components([a, sender(kit, "S"), plain(kit, "B"), sender(kit, "T")])
         .shards(shards)

@@ -10,7 +10,7 @@ use contract::status::Health;
 use status::ids;
 
 use super::view::{
-    HOUR, LONG, MILLI, MINUTE, SECOND, changes, changes_from, crash_once, crashes, declared,
+    HOUR, LONG, MILLI, MINUTE, SECOND, changes, changes_from, crash_once, crashes,
     first_deliveries_panic, generation, now, plain, refused, run_until_running, service, site,
     starts_panic, status, times,
 };
@@ -44,7 +44,7 @@ const LOOP: [Duration; 6] = [
 /// A site whose A has failed: six starts in a row have panicked. They do so as long as the
 /// guard lives.
 fn failed(kit: &Kit) -> (Site, Guard) {
-    let mut site = site([declared(kit, "A", |a| a.startup = Startup::Manual)]);
+    let mut site = site([kit.declared("A", |a| a.startup = Startup::Manual)]);
     let guard = starts_panic(&mut site, "A");
     assert_eq!(refused(site.start("A")), 1064);
     site.advance(16 * SECOND).expect("it comes to rest");
@@ -90,7 +90,7 @@ fn s01(kit: &Kit) -> Ran {
 /// Has A crash at every multiple of `every`, `count` times at most; answers after how many
 /// crashes it has failed. The delays are short, so that it runs again whenever it is to crash.
 fn crash_every(kit: &Kit, every: Duration, count: u32) -> Option<u32> {
-    let mut site = site([declared(kit, "A", |a| a.backoff.factor = 1)]);
+    let mut site = site([kit.declared("A", |a| a.backoff.factor = 1)]);
     let _guard = first_deliveries_panic(&mut site, "A");
     let begin = now(&site);
     for number in 0..count {
@@ -341,7 +341,7 @@ fn s09(kit: &Kit) -> Ran {
 /// A site whose A has crashed at some starts. It goes on doing so as long as the guard lives, and
 /// is never given up.
 fn looping(kit: &Kit, delay: Duration) -> (Site, Guard) {
-    let mut site = site([declared(kit, "A", |a| {
+    let mut site = site([kit.declared("A", |a| {
         a.startup = Startup::Manual;
         a.backoff.first = delay;
         a.budget.crashes = u32::MAX;
@@ -367,9 +367,9 @@ fn assert_stays_down(site: &mut Site, why: Substate) {
 
 fn s11(kit: &Kit) -> Ran {
     let mut site = site([
-        declared(kit, "A", |a| a.escalate = Escalate::Executive),
+        kit.declared("A", |a| a.escalate = Escalate::Executive),
         plain(kit, "B"),
-        declared(kit, "C", |c| c.restart = Restart::Transient),
+        kit.declared("C", |c| c.restart = Restart::Transient),
     ]);
     let _guard = starts_panic(&mut site, "A");
     assert_eq!(refused(site.restart("A")), 1064);
@@ -398,7 +398,7 @@ fn s11(kit: &Kit) -> Ran {
 
 /// The executive's budget is the site's to declare: with none, the first failure ends it.
 fn within_another_budget(kit: &Kit) {
-    let a = declared(kit, "A", |a| a.escalate = Escalate::Executive);
+    let a = kit.declared("A", |a| a.escalate = Escalate::Executive);
     let budget = Budget { crashes: 0, period: MINUTE };
     let site = Site::primary("PS1").component(a).executive_budget(budget).start();
     let mut site = site.expect("the site starts");

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use contract::Registration;
 use contract::control::{
     Ask, ComponentStatus, CrashRecord, DeadLetter, HostControl, Refusal, ServiceCommand,
     ServiceStatus, Told,
 };
 use contract::id::MessageId;
 use contract::lifecycle::State;
-use contract::{Descriptor, Registration};
 
 use super::Kit;
 use crate::event::{Event, What};
@@ -22,33 +22,9 @@ pub(super) const HOUR: Duration = Duration::from_secs(3600);
 /// No component of a case takes longer to get where it is going.
 pub(super) const LONG: Duration = Duration::from_secs(300);
 
-/// The component under another name, supervised as lifecycle.md 2.5 has it by default but for
-/// what `declare` says: the times and numbers of the cases go by that, whatever it declares
-/// for itself.
-pub(super) fn declared(
-    kit: &Kit,
-    name: &str,
-    declare: impl FnOnce(&mut Descriptor),
-) -> Registration {
-    kit.component(name, |descriptor| {
-        let own = descriptor.clone();
-        *descriptor = Descriptor {
-            about: own.about,
-            log: own.log,
-            start_only: own.start_only,
-            reloads: own.reloads,
-            pausable: own.pausable,
-            controls: own.controls,
-            cancellable_start: own.cancellable_start,
-            ..Descriptor::new("", "")
-        };
-        declare(descriptor);
-    })
-}
-
-/// The same with nothing but the defaults.
+/// The component under another name, with nothing but the defaults.
 pub(super) fn plain(kit: &Kit, name: &str) -> Registration {
-    declared(kit, name, |_| {})
+    kit.declared(name, |_| {})
 }
 
 /// A site of these components, started and at rest.

@@ -2,9 +2,8 @@
 //! log.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use contract::control::{Ask, CrashRecord, HostControl, Told};
+use contract::control::HostControl;
 use contract::id::{Generation, MessageId, OpId};
 use contract::lifecycle::{Code, Command, Startup, State};
 use contract::{Descriptor, Registration};
@@ -16,28 +15,15 @@ use crate::faults::{CallVerdict, Guard};
 use crate::run::Site;
 use crate::seed;
 
-pub(super) const SECOND: Duration = Duration::from_secs(1);
-pub(super) const HOUR: Duration = Duration::from_secs(3600);
-
-/// So long may a component take for what it does by itself.
-pub(super) const LONG: Duration = Duration::from_secs(300);
+pub(super) use super::view::{HOUR, LONG, SECOND, crashes};
 
 impl Kit {
-    /// The component under another name: what it can do is as it declares, how it is supervised
-    /// is the default, and it waits for a start command. `declare` has the last word.
+    /// The component under another name, supervised by default, that waits for a start command
+    /// and can be stopped while it starts. `declare` has the last word.
     pub(super) fn plain(&self, name: &str, declare: impl FnOnce(&mut Descriptor)) -> Registration {
-        self.component(name, |descriptor| {
-            let own = descriptor.clone();
-            *descriptor = Descriptor {
-                about: own.about,
-                log: own.log,
-                start_only: own.start_only,
-                reloads: own.reloads,
-                pausable: own.pausable,
-                controls: own.controls,
-                startup: Startup::Manual,
-                ..Descriptor::new("", "")
-            };
+        self.declared(name, |descriptor| {
+            descriptor.startup = Startup::Manual;
+            descriptor.cancellable_start = true;
             declare(descriptor);
         })
     }
@@ -205,15 +191,7 @@ pub(super) fn ends(site: &Site, operation: OpId) -> Vec<u32> {
     ends.collect()
 }
 
-/// How the lives of a component went wrong.
-pub(super) fn crashes(site: &mut Site, name: &str) -> Vec<CrashRecord> {
-    match site.ask(Ask::Crashes { component: Some(name.to_owned()), last: usize::MAX }) {
-        Ok(Told::Crashes(crashes)) => crashes,
-        told => unreachable!("crashes were asked for, told {told:?}"),
-    }
-}
-
-/// How many of them count against its restart budget.
+/// How many of a component's crashes count against its restart budget.
 pub(super) fn charged(site: &mut Site, name: &str) -> usize {
     crashes(site, name).iter().filter(|crash| crash.charged).count()
 }
