@@ -477,6 +477,8 @@ impl Executive {
         let stored = Arc::clone(&self.stored);
         let record = &mut self.records[index];
         (record.ahead.waiting, record.ahead.forced) = (false, false);
+        let pauses = record.desired == Desired::Paused && record.ahead.queued.is_none();
+        record.ahead.pauses = pauses;
         record.started_with = Arc::clone(&stored);
         record.told = Arc::clone(&stored);
         let order = Order::Start {
@@ -484,7 +486,7 @@ impl Executive {
             generation: record.generation,
             settings: stored,
             registry: Arc::clone(&record.registry),
-            then_pause: record.desired == Desired::Paused,
+            then_pause: pauses,
         };
         self.set_deadline(index, now + PENDING_MAX);
         self.order(index, order);
@@ -510,9 +512,11 @@ impl Executive {
         if std::mem::take(&mut record.ahead.waiting) {
             return self.stop_finished(now, index, Exit::Killed);
         }
-        record.ahead.killing = true;
+        let again = std::mem::replace(&mut record.ahead.killing, true);
         let order = Order::Kill(record.id, record.generation, Exit::Killed);
-        self.set_deadline(index, now + KILL_GRACE);
+        if !again {
+            self.set_deadline(index, now + KILL_GRACE);
+        }
         self.order(index, order);
     }
 

@@ -66,6 +66,8 @@ impl ShardWatch {
     }
 
     fn turn_begins(&self, now: Duration) {
+        // What was due next is being seen to: nobody is to wait for it any more.
+        self.next_due.store(u64::MAX, Ordering::SeqCst);
         self.turn_since.store(now.as_nanos() as u64, Ordering::SeqCst);
     }
 

@@ -243,7 +243,8 @@ impl Site {
             return Ok(());
         }
         let outcome = self.wait(operation, ANSWER_MAX);
-        if outcome.code == Code::OK {
+        // Cancelled: a component has the executive restarted.
+        if outcome.code == Code::OK || outcome.code == Code::CANCELLED {
             return Ok(());
         }
         Err(Refusal::new(

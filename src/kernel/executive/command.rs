@@ -9,8 +9,8 @@ use contract::lifecycle::{
 };
 use contract::time::Moment;
 
-use super::Executive;
-use super::record::{Queued, Record};
+use super::record::{Ahead, Queued, Record};
+use super::{Executive, PENDING_MAX};
 use crate::lifecycle::{Action, Event, Rule, Situation, rule};
 use crate::order::Order;
 
@@ -33,7 +33,10 @@ impl Executive {
         let index = self.index(id);
         let answer = match self.command_during_restart(index, command, options) {
             Some(accepted) => Ok(accepted),
-            None => self.command_by_table(now, index, command, options),
+            None => match self.command_before_stop(index, command, options) {
+                Some(answer) => answer,
+                None => self.command_by_table(now, index, command, options),
+            },
         };
         self.settle(now);
         answer
@@ -57,7 +60,7 @@ impl Executive {
                 action
             }
             Rule::Nothing => return Ok(nothing_to_do(record)),
-            Rule::Join(code) => return Ok(self.join(index, command, code, options)),
+            Rule::Join(code) => return Ok(self.join(now, index, command, code, options)),
             Rule::Refuse(code) => {
                 if options.queue && can_be_queued(situation, command) {
                     return self.queue(index, command);
@@ -244,6 +247,7 @@ impl Executive {
     /// nobody waits yet (an automatic restart, a stop for a backup) for one of its own.
     fn join(
         &mut self,
+        now: Moment,
         index: usize,
         command: Command,
         code: Code,
@@ -259,14 +263,66 @@ impl Executive {
             _ => State::Running,
         };
         let note = "joined what is under way".to_owned();
-        match self.records[index].operation {
+        let record = &self.records[index];
+        match record.operation.filter(|operation| operation.target == target) {
             Some(operation) => Accepted { operation: Some(operation.id), code, note },
-            None => Accepted { code, note, ..self.begin_operation(index, target) },
+            None => {
+                // Its time may have run out before: whoever waits now waits as long again.
+                if record.deadline.is_none() && !record.ahead.waiting {
+                    self.set_deadline(index, now + PENDING_MAX);
+                }
+                Accepted { code, note, ..self.begin_operation(index, target) }
+            }
+        }
+    }
+
+    /// A stop that waits for dependents to be stopped first: another stop joins it, a start
+    /// takes its place, and it is too late for a pause.
+    fn command_before_stop(
+        &mut self,
+        index: usize,
+        command: Command,
+        options: CommandOptions,
+    ) -> Option<Result<Accepted, Refusal>> {
+        let Ahead { leaving, starts_again, .. } = self.records[index].ahead;
+        if !leaving || starts_again {
+            return None;
+        }
+        match command {
+            Command::Stop => {
+                self.want_down(index, options);
+                let waits = self.records[index].operation;
+                let operation = waits.filter(|operation| operation.target == State::Stopped)?.id;
+                let note = "joined what is under way".to_owned();
+                Some(Ok(Accepted { operation: Some(operation), code: Code::OK, note }))
+            }
+            Command::Start if self.check_executive("").is_ok() => {
+                self.stay(index);
+                Some(Ok(nothing_to_do(&self.records[index])))
+            }
+            Command::Pause | Command::Continue => {
+                Some(Err(self.refusal(index, Code::CANNOT_ACCEPT_CONTROL)))
+            }
+            _ => None,
+        }
+    }
+
+    /// A start takes the place of a stop that has not got there: what the component depends on
+    /// stays as well.
+    pub(super) fn stay(&mut self, index: usize) {
+        if std::mem::take(&mut self.records[index].ahead.leaving) {
+            self.resolve(index, Code::CANCELLED, "a later command took its place");
+            self.want(index, Desired::Up);
+        }
+        for on in self.records[index].depends_on.clone() {
+            if self.records[on].ahead.leaving && !self.records[on].ahead.starts_again {
+                self.stay(on);
+            }
         }
     }
 
     /// A restart in its stop phase gives way to a stop, and is joined by another restart (case
-    /// R07). A stop that waits for dependents gives way to nothing but a kill.
+    /// R07).
     fn command_during_restart(
         &mut self,
         index: usize,
@@ -279,6 +335,7 @@ impl Executive {
         match command {
             Command::Stop => {
                 self.records[index].ahead.starts_again = false;
+                self.cancel_queued(index);
                 self.want_down(index, options);
                 Some(self.begin_operation(index, State::Stopped))
             }

@@ -1,6 +1,8 @@
 //! What depends on what (lifecycle.md 3.11): start order, stop order, and what a failure means
 //! for others.
 
+use std::collections::{HashMap, HashSet};
+
 use contract::control::Refusal;
 use contract::id::Generation;
 use contract::lifecycle::{Code, Desired, Exit, Startup, State, Substate};
@@ -96,19 +98,31 @@ impl Executive {
 
     /// What it depends on and that cannot be had: a start command has no prospects.
     pub(super) fn missing_dependency(&self, index: usize) -> Option<usize> {
+        self.missing_among(index, &mut HashMap::new())
+    }
+
+    /// The same, with what has been found out on the way: many may depend on one.
+    fn missing_among(&self, index: usize, known: &mut HashMap<usize, bool>) -> Option<usize> {
         let mut on = self.records[index].depends_on.iter().copied();
-        on.find(|on| !self.serves_dependents(*on) && !self.can_be_had(*on))
+        on.find(|on| {
+            if self.serves_dependents(*on) {
+                return false;
+            }
+            let had = known.get(on).copied().unwrap_or_else(|| self.can_be_had(*on, known));
+            known.insert(*on, had);
+            !had
+        })
     }
 
     /// Whether a component is on its way, or would be started for those that need it.
-    fn can_be_had(&self, index: usize) -> bool {
+    fn can_be_had(&self, index: usize, known: &mut HashMap<usize, bool>) -> bool {
         let record = &self.records[index];
         if record.removed || record.maintenance.is_some() || record.startup == Startup::Disabled {
             return false;
         }
         match (record.state, record.substate) {
             (State::Stopped, Substate::Failed | Substate::Ignored) => false,
-            (State::Stopped, _) => !record.persist && self.missing_dependency(index).is_none(),
+            (State::Stopped, _) => !record.persist && self.missing_among(index, known).is_none(),
             _ => true,
         }
     }
@@ -131,7 +145,8 @@ impl Executive {
         for on in self.records[index].depends_on.clone() {
             let record = &self.records[on];
             let has_done_its_work = self.serves_dependents(on);
-            if record.state == State::Stopped && !has_done_its_work && self.can_be_had(on) {
+            let stopped = record.state == State::Stopped && !has_done_its_work;
+            if stopped && self.can_be_had(on, &mut HashMap::new()) {
                 self.want(on, Desired::Up);
                 self.start_dependencies(now, on);
                 if self.records[on].state == State::Stopped {
@@ -145,10 +160,11 @@ impl Executive {
     /// come last.
     pub(super) fn living_dependents(&self, index: usize) -> Vec<usize> {
         let mut found: Vec<usize> = Vec::new();
+        let mut seen = HashSet::new();
         let mut look_at = vec![index];
         while let Some(on) = look_at.pop() {
             for dependent in &self.records[on].dependents {
-                if self.records[*dependent].state != State::Stopped && !found.contains(dependent) {
+                if self.records[*dependent].state != State::Stopped && seen.insert(*dependent) {
                     found.push(*dependent);
                     look_at.push(*dependent);
                 }
@@ -231,6 +247,7 @@ impl Executive {
         let name = self.records[of].name().to_string();
         self.records[index].ahead.deprived_of = Some(name.clone());
         self.notice(Notice::Deprived(self.records[index].id, name));
+        self.resolve(index, Code::CANCELLED, "what it depends on has failed");
         self.order_stop(now, index);
     }
 

@@ -118,12 +118,21 @@ impl Executive {
         charged: bool,
     ) -> Verdict {
         let restart = self.records[index].descriptor().restart;
+        if self.records[index].desired == Desired::Down {
+            // It is being stopped, and has only ended before its turn.
+            return Verdict::RestartAfter(Duration::ZERO);
+        }
         let record = &mut self.groups[group];
-        let going_down = record.run.as_ref().is_some_and(|run| run.phase == Phase::Stopping);
-        if going_down && *exit != Exit::Normal {
-            // It is part of a restart that has been paid for, and is started with the others.
-            let until = record.run.as_ref().map_or(now, |run| run.until);
-            return Verdict::RestartAfter(until.since(now));
+        let run = record.run.as_ref().filter(|run| run.phase == Phase::Stopping);
+        if let Some(run) = run.filter(|_| *exit != Exit::Normal) {
+            if run.fails && run.concerns(index) {
+                // The group has failed already, and this one with it.
+                return Verdict::Leave;
+            }
+            if run.will_start(index) {
+                // It is part of a restart that has been paid for, and starts with the others.
+                return Verdict::RestartAfter(run.until.since(now));
+            }
         }
         let policy = Policy { restart, budget: record.group.budget, backoff: record.group.backoff };
         let verdict = record.crashes.after(now, exit, ran, charged, &policy);
@@ -140,19 +149,42 @@ impl Executive {
         delay: Duration,
     ) {
         let record = &self.groups[group];
-        if record.run.as_ref().is_some_and(|run| run.phase == Phase::Stopping && !run.fails) {
+        let run = record.run.as_ref();
+        let stopping = run.filter(|run| run.phase == Phase::Stopping);
+        if stopping.is_some_and(|run| run.will_start(crashed)) {
             return;
         }
-        let operation = record.run.as_ref().and_then(|run| run.operation);
+        let operation = run.and_then(|run| run.operation);
+        let until = stopping.map_or(now, |run| run.until).max(now + delay);
         let concerned = self.concerned(group, crashed);
-        let until = now + delay;
-        let to_start = self.restarted(&concerned);
+        let restarted = self.restarted(&concerned);
+        let (concerned, to_start) = self.with_run_before(group, &concerned, &restarted);
         self.notice(Notice::GroupRestarts(
             Arc::clone(&self.groups[group].name),
             self.groups[group].group.strategy,
             delay,
         ));
         self.begin_run(now, group, concerned, to_start, until, operation);
+    }
+
+    /// Whom a new run is to stop and to start, and with them whom the one before it still had
+    /// to: what that had begun is part of this one. In the group's order.
+    fn with_run_before(
+        &self,
+        group: usize,
+        to_stop: &[usize],
+        to_start: &[usize],
+    ) -> (Vec<usize>, Vec<usize>) {
+        let GroupRecord { members, run, .. } = &self.groups[group];
+        let (was_to_stop, was_to_start) = match run {
+            Some(run) => (run.to_stop.as_slice(), &run.to_start[run.started..]),
+            None => (&[][..], &[][..]),
+        };
+        let both = |one: &[usize], other: &[usize]| {
+            let members = members.iter().copied();
+            members.filter(|m| one.contains(m) || other.contains(m)).collect()
+        };
+        (both(to_stop, was_to_stop), both(to_start, was_to_start))
     }
 
     /// Whom a member's crash concerns, in the group's order.
@@ -198,7 +230,20 @@ impl Executive {
             fails: false,
         };
         self.groups[group].run = Some(run);
+        self.tell_when(now, group);
         self.go_on_with_group(now, group);
+    }
+
+    /// Members that are down already come back when the run says so, and say so themselves.
+    fn tell_when(&mut self, now: Moment, group: usize) {
+        let Some(run) = &self.groups[group].run else { return };
+        let until = run.until;
+        for index in run.to_start[run.started..].to_vec() {
+            let there = Substate::Backoff { until };
+            if self.records[index].is_backing_off() && self.records[index].substate != there {
+                self.set_stopped(now, index, there, None);
+            }
+        }
     }
 
     /// A member has changed its state: the run goes on if that is what it waited for.
@@ -335,13 +380,14 @@ impl Executive {
 
     /// A member has crashed at its turn in a run, and restarts by itself after a delay: so long
     /// the run waits. False if there is no such run.
-    pub(super) fn delay_run(&mut self, index: usize, until: Moment) -> bool {
+    pub(super) fn delay_run(&mut self, now: Moment, index: usize, until: Moment) -> bool {
         let Some(group) = self.records[index].group else { return false };
         let run = self.groups[group].run.as_mut();
         let starting = |run: &&mut Run| run.phase == Phase::Starting && run.will_start(index);
         let Some(run) = run.filter(starting) else { return false };
         (run.until, run.phase) = (until, Phase::Waiting);
         self.set_due(until, Due::Group(group));
+        self.tell_when(now, group);
         true
     }
 
@@ -367,15 +413,16 @@ impl Executive {
     /// The group has been restarted too often: whom the crash concerns has failed with it.
     pub(super) fn fail_group(&mut self, now: Moment, group: usize, crashed: usize) {
         let concerned = self.concerned(group, crashed);
+        let (to_stop, failed) = self.with_run_before(group, &concerned, &concerned);
         let operation = self.groups[group].run.take().and_then(|run| run.operation);
         self.tell_failed(group);
         if let Some(operation) = operation {
             self.resolve_operation(operation, Code::DEPENDENCY_FAIL, "restarted too often");
         }
-        for index in &concerned {
-            self.fail_with_group(now, *index);
+        for index in failed {
+            self.fail_with_group(now, index);
         }
-        let to_stop = concerned.into_iter().filter(|i| self.records[*i].has_life()).collect();
+        let to_stop = to_stop.into_iter().filter(|i| self.records[*i].has_life()).collect();
         self.begin_run(now, group, to_stop, Vec::new(), now, None);
         if let Some(run) = &mut self.groups[group].run {
             run.fails = true;
@@ -392,6 +439,10 @@ impl Executive {
     /// is restarted, at the group's charge.
     pub(super) fn escalate_to_group(&mut self, now: Moment, index: usize) {
         let Some(group) = self.records[index].group else { return };
+        // Where the group restarts it, the group has failed, and has said so.
+        if self.group_that_restarts(index).is_some() {
+            return;
+        }
         let record = &mut self.groups[group];
         let policy = Policy {
             restart: Restart::Permanent,
@@ -404,9 +455,13 @@ impl Executive {
         match self.with_jitter(verdict, policy.backoff.jitter_percent) {
             Verdict::RestartAfter(delay) => {
                 let until = now + delay;
-                self.records[index].crashes.forgive();
-                self.set_stopped(now, index, Substate::Backoff { until }, None);
-                let to_start = self.restarted(&members);
+                // A temporary member stays where it is; the others are restarted for it.
+                if self.records[index].descriptor().restart != Restart::Temporary {
+                    self.records[index].crashes.forgive();
+                    self.set_stopped(now, index, Substate::Backoff { until }, None);
+                }
+                let restarted = self.restarted(&members);
+                let (members, to_start) = self.with_run_before(group, &members, &restarted);
                 let record = &self.groups[group];
                 let (name, strategy) = (Arc::clone(&record.name), record.group.strategy);
                 // Whoever waits for the run that this one replaces waits for this one.
@@ -503,6 +558,8 @@ impl Executive {
         for index in to_stop.iter().chain(&to_start) {
             self.resolve(*index, Code::CANCELLED, "its group was commanded");
             self.cancel_queued(*index);
+            self.records[*index].ahead.starts_again = false;
+            self.records[*index].ahead.leaving = false;
             let desired = if command == Command::Stop { Desired::Down } else { Desired::Up };
             if self.records[*index].desired != Desired::Down || command == Command::Start {
                 self.want(*index, desired);
@@ -513,8 +570,7 @@ impl Executive {
             let record = &mut self.records[index];
             let down = matches!(record.state, State::Stopped | State::StopPending);
             if !down && record.desired == Desired::Down {
-                record.ahead.leaving = false;
-                self.resolve(index, Code::CANCELLED, "its group was commanded");
+                self.stay(index);
                 self.want(index, Desired::Up);
             }
         }

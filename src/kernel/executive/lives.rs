@@ -55,12 +55,19 @@ impl Executive {
         self.records[index].running_since = Some(now);
         self.reached(index, State::Running);
         self.tell_changes(index);
-        if self.records[index].ahead.queued.is_some() {
-            // What was said later wins, over a pause too.
-            self.run_queued(now, index);
-        } else if self.records[index].desired == Desired::Paused {
+        // What was said later wins, over a pause too.
+        self.run_queued(now, index);
+        let record = &self.records[index];
+        if record.state != State::Running {
+            return;
+        }
+        if record.ahead.pauses {
             // Its start order said so, and the shard is pausing it already.
             self.change(now, index, Event::PauseOrdered, None);
+        } else if record.desired == Desired::Paused {
+            let order = Order::Pause(record.id, record.generation);
+            self.change(now, index, Event::PauseOrdered, None);
+            self.order(index, order);
         }
     }
 
@@ -73,13 +80,14 @@ impl Executive {
         }
         let ran = record.running_since.take().map_or(Duration::ZERO, |since| now.since(since));
         record.ahead.killing = false;
-        record.ahead.leaving = false;
+        let leaves = std::mem::take(&mut record.ahead.leaving) && !record.ahead.starts_again;
         record.hung = None;
         record.last_exit = Some(ending.exit.clone());
         record.drop_panicked = ending.drop_panic.clone();
         // A message that fails again has been paid for the first time (lifecycle.md 3.4).
         let charged = ending.message.is_none_or(|(_, failed)| failed <= 1);
-        let stopping = from == State::StopPending;
+        // What was only waiting for its dependents to be stopped is stopped now, somehow.
+        let stopping = from == State::StopPending || leaves;
         let failed = ending.exit.is_abnormal();
         if failed && !stopping {
             record.crash_count += 1;
@@ -139,7 +147,7 @@ impl Executive {
             }
             (Some(group), Verdict::GiveUp) => self.fail_group(now, group, index),
             (None, Verdict::RestartAfter(delay)) => {
-                if !self.delay_run(index, now + delay) {
+                if !self.delay_run(now, index, now + delay) {
                     self.set_due(now + delay, Due::Record(index));
                 }
             }
@@ -197,7 +205,8 @@ impl Executive {
             let exit = Exit::Dependency(name);
             self.records[index].last_exit = Some(exit.clone());
             self.set_stopped(now, index, Substate::Failed, Some(exit));
-            return self.resolve(index, Code::DEPENDENCY_FAIL, &text);
+            self.resolve(index, Code::DEPENDENCY_FAIL, &text);
+            return self.run_queued(now, index);
         }
         let substate = match self.after_stop_by_run(index) {
             _ if removed => Substate::Removed,
@@ -205,8 +214,6 @@ impl Executive {
             _ if held => Substate::Held,
             Some(substate) => substate,
             None if starts_again => Substate::Operator,
-            // A temporary one, that is not started again with its group.
-            None if self.is_in_run(index) => Substate::Completed,
             // What it was stopped for is over by now.
             None => Substate::Held,
         };
@@ -267,21 +274,22 @@ impl Executive {
     pub(super) fn give_up_waiting(&mut self, now: Moment, index: usize) {
         let record = &mut self.records[index];
         record.deadline = None;
-        let (id, generation) = (record.id, record.generation);
-        match record.state {
+        let (id, generation, killing) = (record.id, record.generation, record.ahead.killing);
+        let state = record.state;
+        match state {
+            State::StartPending if self.lose_carrier_to_another(now, id) => {}
             State::StartPending => {
                 self.order(index, Order::Kill(id, generation, Exit::StartHang));
                 // Whatever the shard still says of this life comes too late: it is fenced.
                 self.ended(now, index, Ending::plain(Exit::StartHang));
                 self.lose_stuck_carrier(now, id.shard());
             }
-            State::StopPending if record.ahead.killing => {
+            State::StopPending if killing => {
                 self.ended(now, index, Ending::plain(Exit::Killed));
                 self.lose_stuck_carrier(now, id.shard());
             }
             State::StopPending => self.order_kill(now, index),
             State::PausePending | State::ContinuePending => {
-                let state = record.state;
                 self.notice(Notice::ControlTimedOut(id, state));
                 self.resolve(index, Code::REQUEST_TIMEOUT, "no answer within 30 s");
             }

@@ -60,7 +60,7 @@ pub(super) struct Record {
 }
 
 /// What has been decided for a component and has not been done yet.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Ahead {
     /// A kill has been ordered.
     pub(super) killing: bool,
@@ -75,6 +75,8 @@ pub(super) struct Ahead {
     pub(super) deprived_of: Option<String>,
     /// An operator insists on the start although code of an earlier life has not come back.
     pub(super) forced: bool,
+    /// Its start was ordered together with a pause.
+    pub(super) pauses: bool,
     /// A start or restart that waits for its moment.
     pub(super) queued: Option<Queued>,
 }

@@ -75,6 +75,14 @@ impl Executive {
             {
                 self.begin_service_operation(Plan::StartAgain)
             }
+            // It waits for such a lease, and is not to start after all.
+            (ServiceCommand::Stop, State::Stopped)
+                if held && self.service.plan == Plan::StartAgain =>
+            {
+                self.cancel_service_operation();
+                self.service.plan = Plan::StayStopped;
+                Accepted { operation: None, code: Code::OK, note: "it does not start".into() }
+            }
             _ if held => {
                 let way_out = "wait until the backup is done or its lease has run out";
                 return refuse(Code::DATABASE_LOCKED, "a backup holds it", way_out);
@@ -262,6 +270,7 @@ impl Executive {
         let id = self.next_operation();
         self.service.operation = Some(id);
         self.service.plan = plan;
+        self.service.problem = None;
         Accepted { operation: Some(id), code: Code::OK, note: "accepted".into() }
     }
 

@@ -79,6 +79,18 @@ impl Executive {
         }
     }
 
+    /// A life has not got on because the code of another component holds its thread: that one
+    /// is to blame, and the thread is lost to it. False if it is not so.
+    pub(super) fn lose_carrier_to_another(&mut self, now: Moment, id: ComponentId) -> bool {
+        match self.board.busy(id.shard()) {
+            Some(busy) if busy.id != id && now.since(busy.since) >= KILL_GRACE => {
+                self.lose_carrier(now, &busy);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// A life was given up. If the shard is stuck in a hook, whosever it is, and has been for
     /// longer than anybody need wait, its thread is lost.
     pub(super) fn lose_stuck_carrier(&mut self, now: Moment, shard: u8) {

@@ -169,6 +169,7 @@ impl Model {
                 Command::Stop => {
                     self.now = Now::Stopping { again: false, until };
                     self.desired = Desired::Down;
+                    self.cancel_queued();
                     return (0, Some(self.open(Target::Stopped)));
                 }
                 Command::Restart | Command::TryRestart => {

@@ -38,14 +38,16 @@ fn a_hold_that_ends_while_its_component_is_stopping_brings_it_back() {
 }
 
 #[test]
-fn a_pause_that_the_executives_stop_overtakes_is_cancelled() {
+fn a_pause_comes_too_late_for_what_the_executives_stop_will_reach() {
     let (a, _) = named("A").pause(Does::Hang).build();
     let leaf = named("B").stop(Does::Checkpoints(4));
     let (b, _) = leaf.declares(|d| d.depends_on.push("A".into())).build();
     let mut site = site([a, b]).start().unwrap();
     site.ask(Ask::Service(ServiceCommand::Stop)).unwrap();
-    let pause = site.order("A", Command::Pause).unwrap().operation.unwrap();
-    assert_eq!(site.wait(pause, 60 * SECOND).code, Code::CANCELLED);
+    let refusal = site.order("A", Command::Pause).unwrap_err();
+    assert_eq!(refusal.code, Code::CANNOT_ACCEPT_CONTROL);
+    site.advance(60 * SECOND).unwrap();
+    assert_eq!(site.query("A").unwrap().state, State::Stopped);
 }
 
 #[test]
