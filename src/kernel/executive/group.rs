@@ -237,9 +237,9 @@ impl Executive {
     /// Members that are down already come back when the run says so, and say so themselves.
     fn tell_when(&mut self, now: Moment, group: usize) {
         let Some(run) = &self.groups[group].run else { return };
-        let until = run.until;
-        for index in run.to_start[run.started..].to_vec() {
-            let there = Substate::Backoff { until };
+        let there = Substate::Backoff { until: run.until };
+        let left = run.to_start[run.started..].to_vec();
+        for index in left {
             if self.records[index].is_backing_off() && self.records[index].substate != there {
                 self.set_stopped(now, index, there, None);
             }
