@@ -26,7 +26,8 @@ impl Host {
             Ask::Query(names) => self.query(clock, &names),
             Ask::Control { component, command, options } => {
                 if let Some(group) = group_in(&component) {
-                    let accepted = self.executive.command_group(clock.now, group, command);
+                    let now = clock.now;
+                    let accepted = self.executive.command_group(now, group, command, options);
                     return accepted.map(Told::Accepted);
                 }
                 let id = self.find(&component)?;

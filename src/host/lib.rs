@@ -118,8 +118,8 @@ pub enum Doing {
     Service(State),
     /// Tell whoever watches: this status message has been kept.
     Reported(Box<StatusRecord>),
-    /// Copy the site, then call [`Host::backup_done`].
-    Snapshot,
+    /// Copy the site for that backup, then call [`Host::backup_done`] with it.
+    Snapshot(OpId),
 }
 
 /// A request to be carried out, and whose it is.
@@ -292,11 +292,6 @@ impl Host {
         self.executive.ids().map(|id| (id, self.executive.name(id)))
     }
 
-    /// Whether some component is called hung, so that its recovery is worth looking for.
-    pub fn watches(&self) -> bool {
-        self.executive.has_hung()
-    }
-
     /// Takes over what an earlier host of the same site has logged: the files are still there.
     pub fn take_logs_of(&mut self, earlier: &mut Host) {
         self.logs = std::mem::take(&mut earlier.logs);
@@ -367,10 +362,15 @@ impl Host {
         None
     }
 
-    /// The backup's copy has been made, at `place`, or could not be.
-    pub fn backup_done(&mut self, clock: Clock, result: Result<String, String>) {
-        self.tell_backup_done(clock.utc, &result);
-        self.executive.backup_done(clock.now, result.map(drop));
+    /// The copy for that backup has been made, and lies where `result` says, or could not be. One
+    /// that nobody waits for any more, because the backup's lease has run out, is logged as late.
+    pub fn backup_done(&mut self, clock: Clock, backup: OpId, result: Result<String, String>) {
+        let copied = result.as_ref().map(drop).map_err(String::clone);
+        if self.executive.backup_done(clock.now, backup, copied) {
+            self.tell_backup_done(clock.utc, &result);
+        } else {
+            self.tell_late_copy(clock.utc, &result);
+        }
         self.settle(clock);
     }
 
@@ -427,9 +427,9 @@ impl Host {
                     self.tell_service(clock.utc, state);
                 }
                 Step::Resolved(outcome) => self.doings.push(Doing::Resolved(outcome)),
-                Step::Snapshot => {
+                Step::Snapshot(backup) => {
                     self.tell_snapshot(clock.utc);
-                    self.doings.push(Doing::Snapshot);
+                    self.doings.push(Doing::Snapshot(backup));
                 }
                 Step::Failed(to, message, failed) => self.failed(to, message, failed),
                 Step::Replace(shard) => {

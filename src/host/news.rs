@@ -165,6 +165,15 @@ impl Host {
             }
         }
     }
+
+    pub(crate) fn tell_late_copy(&mut self, utc: WallTime, result: &Result<String, String>) {
+        let what = match result {
+            Ok(place) => format!("the copy at {place}"),
+            Err(problem) => format!("that the copy failed ({problem})"),
+        };
+        let text = format!("Too late: {what}. The backup's lease had run out before.");
+        self.log(utc, SITE_BACKUP, Severity::Warning, text);
+    }
 }
 
 /// Supervision, holds, liveness and back-pressure, in words (lifecycle.md 2.1, 3).

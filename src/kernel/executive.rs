@@ -20,7 +20,7 @@ mod status;
 mod watch;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ use service::Service;
 const PENDING_MAX: Duration = Duration::from_secs(30);
 /// How long a killed life may take to end before it is fenced and given up.
 const KILL_GRACE: Duration = Duration::from_secs(2);
+/// Why an operation ended that another command has overtaken (lifecycle.md 2.3, rule i).
+const SUPERSEDED: &str = "a later command took its place";
 /// The hint shown when a pending state begins (lifecycle.md 1).
 const FIRST_HINT: Duration = Duration::from_secs(2);
 
@@ -87,13 +89,18 @@ pub struct Executive {
     service: Service,
     /// Restarts of the executive as a whole that components have caused.
     restarts: Crashes,
-    /// Components that are starting, and components that are not Stopped.
+    /// Components that run, that are starting, and that are not Stopped.
+    running: usize,
     starting: usize,
     alive: usize,
     operations: u64,
     transitions: u64,
     /// The state of the generator that jitter is drawn from.
     jitter: u64,
+    /// Components that are or were called hung, and those of which code has not come back: few
+    /// among many, and looked at every few seconds.
+    hung: BTreeSet<usize>,
+    haunted: BTreeSet<usize>,
     /// What falls due when. An entry that no longer matches what it is about is void.
     due: BinaryHeap<Reverse<(Moment, Due)>>,
     /// Records whose state has changed, and what that means for others has not been seen to.
@@ -131,8 +138,9 @@ pub enum Step {
     Service(State),
     /// An operation has ended.
     Resolved(Outcome),
-    /// All is down for the backup: copy the site, then call [`Executive::backup_done`].
-    Snapshot,
+    /// All is down for the backup that this operation is: copy the site, then call
+    /// [`Executive::backup_done`] with it.
+    Snapshot(OpId),
     /// This must outlive the process.
     Keep(ComponentId, KeptComponent),
     /// Whether the executive runs must outlive the process.
@@ -240,11 +248,14 @@ impl Executive {
             stored: Arc::new(stored),
             service: Service::new(options.after_unclean_end),
             restarts: Crashes::default(),
+            running: 0,
             starting: 0,
             alive: 0,
             operations: 0,
             transitions: 0,
             jitter: options.jitter_seed.unwrap_or_default(),
+            hung: BTreeSet::new(),
+            haunted: BTreeSet::new(),
             due: BinaryHeap::new(),
             changed: VecDeque::new(),
             steps: Vec::new(),
@@ -264,8 +275,7 @@ impl Executive {
         registry: Registry,
         kept: Option<KeptComponent>,
     ) -> Result<ComponentId, Refusal> {
-        let id = self.place_for(&registration)?;
-        if !self.board.add(&registration.name, id) {
+        if self.board.find(&registration.name).is_some() {
             return Err(Refusal::new(
                 Code::EXISTS,
                 &*registration.name,
@@ -273,6 +283,8 @@ impl Executive {
                 "give one of the two another name",
             ));
         }
+        let id = self.place_for(&registration)?;
+        assert!(self.board.add(&registration.name, id), "nobody has that name");
         let given_startup = kept.and_then(|kept| kept.startup);
         let startup = given_startup.unwrap_or(registration.descriptor.startup);
         let before = kept.filter(|kept| kept.generation.0 > 0);
@@ -314,6 +326,8 @@ impl Executive {
             removed: false,
             hung: None,
             zombies: Vec::new(),
+            rank: 0,
+            lives_on_it: 0,
             depends_on: Vec::new(),
             dependents: Vec::new(),
             group: None,
@@ -355,7 +369,8 @@ impl Executive {
     /// in a circle; 1060 or 1073 for a group whose members there are not, or that are in another.
     pub fn link(&mut self, groups: &[Group]) -> Result<(), Refusal> {
         self.link_dependencies()?;
-        self.link_groups(groups)
+        self.link_groups(groups)?;
+        self.rank()
     }
 
     /// How many shards carry the components, dedicated ones included.
@@ -463,9 +478,8 @@ impl Executive {
         self.keep(index);
         self.change(now, index, Event::StartOrdered, None);
         if self.must_wait(index) {
-            let record = &mut self.records[index];
-            record.ahead.waiting = true;
-            record.deadline = None;
+            self.set_waiting(index, true);
+            self.records[index].deadline = None;
             // What it waits for may be hopeless already.
             self.changed.push_back(index);
         } else {
@@ -475,8 +489,9 @@ impl Executive {
 
     fn order_start(&mut self, now: Moment, index: usize) {
         let stored = Arc::clone(&self.stored);
+        self.set_waiting(index, false);
         let record = &mut self.records[index];
-        (record.ahead.waiting, record.ahead.forced) = (false, false);
+        record.ahead.forced = false;
         let pauses = record.desired == Desired::Paused && record.ahead.queued.is_none();
         record.ahead.pauses = pauses;
         record.started_with = Arc::clone(&stored);
@@ -498,7 +513,8 @@ impl Executive {
         if !self.change(now, index, Event::StopOrdered, None) {
             return;
         }
-        if std::mem::take(&mut self.records[index].ahead.waiting) {
+        if self.records[index].ahead.waiting {
+            self.set_waiting(index, false);
             return self.stop_finished(now, index, Exit::Shutdown);
         }
         let order = Order::Stop(self.records[index].id, self.records[index].generation);
@@ -507,11 +523,12 @@ impl Executive {
 
     fn order_kill(&mut self, now: Moment, index: usize) {
         self.change(now, index, Event::StopOrdered, None);
-        let record = &mut self.records[index];
-        record.ahead.leaving = false;
-        if std::mem::take(&mut record.ahead.waiting) {
+        self.records[index].ahead.leaving = false;
+        if self.records[index].ahead.waiting {
+            self.set_waiting(index, false);
             return self.stop_finished(now, index, Exit::Killed);
         }
+        let record = &mut self.records[index];
         let again = std::mem::replace(&mut record.ahead.killing, true);
         let order = Order::Kill(record.id, record.generation, Exit::Killed);
         if !again {
@@ -538,8 +555,12 @@ impl Executive {
 
     fn enter(&mut self, now: Moment, index: usize, to: State, exit: Option<Exit>) {
         let record = &mut self.records[index];
+        let lived = record.has_life();
         let from = record.state;
-        self.starting -= usize::from(from == State::StartPending);
+        self.running -= usize::from(from == State::Running);
+        self.running += usize::from(to == State::Running);
+        self.starting -= usize::from(record.is_starting());
+        record.ahead.overdue = false;
         self.starting += usize::from(to == State::StartPending);
         self.alive -= usize::from(from != State::Stopped);
         self.alive += usize::from(to != State::Stopped);
@@ -561,8 +582,9 @@ impl Executive {
             exit,
         }));
         self.changed.push_back(index);
+        self.count_life(index, lived);
         if to.is_settled() {
-            record.deadline = None;
+            self.records[index].deadline = None;
         } else {
             self.set_deadline(index, now + PENDING_MAX);
         }
@@ -596,7 +618,7 @@ impl Executive {
 
     /// A new operation; the one before it, if it is still open, is superseded: 1223.
     fn begin_operation(&mut self, index: usize, target: State) -> Accepted {
-        self.resolve(index, Code::CANCELLED, "a later command took its place");
+        self.resolve(index, Code::CANCELLED, SUPERSEDED);
         let id = self.next_operation();
         self.records[index].operation = Some(Operation { id, target });
         Accepted { operation: Some(id), code: Code::OK, note: "accepted".into() }

@@ -236,6 +236,7 @@ impl Handler<LookAtClock> for ExecutiveActor {
 
 /// The backup's copy was made, or could not be.
 struct Copied {
+    backup: OpId,
     result: Result<String, String>,
     under_way: UnderWay,
 }
@@ -248,7 +249,7 @@ impl Handler<Copied> for ExecutiveActor {
     type Result = ();
 
     fn handle(&mut self, copied: Copied, ctx: &mut Self::Context) {
-        self.host.backup_done(self.shared.clock.read(), copied.result);
+        self.host.backup_done(self.shared.clock.read(), copied.backup, copied.result);
         self.do_doings(ctx);
         drop(copied.under_way);
     }
@@ -329,7 +330,7 @@ impl ExecutiveActor {
                     self.to_start.retain(|(other, _)| *other != shard);
                     self.to_start.push((shard, self.shared.give_up(shard)));
                 }
-                Doing::Snapshot => self.copy_site(ctx),
+                Doing::Snapshot(backup) => self.copy_site(backup, ctx),
                 Doing::Changed(transition) => {
                     changed = true;
                     self.subscribers.retain(|to| to.send(transition.clone()).is_ok());
@@ -391,7 +392,7 @@ impl ExecutiveActor {
     }
 
     /// Copies the site on a thread for blocking work: queries are answered meanwhile.
-    fn copy_site(&mut self, ctx: &mut Context<Self>) {
+    fn copy_site(&mut self, backup: OpId, ctx: &mut Context<Self>) {
         let outside = Arc::clone(&self.shared.outside);
         let under_way = self.shared.activity.begin();
         let me = ctx.address();
@@ -401,7 +402,7 @@ impl ExecutiveActor {
                 Ok(result) => result.map_err(|failure| failure.to_string()),
                 Err(panic) => Err(panic.to_string()),
             };
-            me.do_send(Copied { result, under_way });
+            me.do_send(Copied { backup, result, under_way });
         });
     }
 

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::time::Moment;
 use kernel::{LaneEnd, Shard};
 
 use crate::run::{Due, Site};
@@ -61,11 +60,6 @@ impl Site {
             self.stalled(shard);
         }
         self.lost.retain(|carrier| carrier.number != number);
-        // Live, the watchdog looks every few seconds. Here nothing else would tell it.
-        if self.host.watches() {
-            self.host.watch(clock);
-            self.do_doings();
-        }
     }
 
     /// Has the code that hangs without end on behalf of a rule come back now.
@@ -78,12 +72,5 @@ impl Site {
         for carrier in stalled {
             self.schedule(Duration::ZERO, Due::ComesBack(carrier));
         }
-    }
-
-    /// When the watchdog has something to find. Nothing hangs in simulation but what a rule has
-    /// hang.
-    pub(crate) fn watch_due(&self) -> Option<Moment> {
-        let hangs = self.carriers.iter().any(|carrier| carrier.shard.stalled().is_some());
-        hangs.then(|| self.host.watch_due()).flatten()
     }
 }

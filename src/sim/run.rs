@@ -104,7 +104,7 @@ pub(crate) enum Due {
         request: &'static str,
         answer: Answer,
     },
-    BackupDone,
+    BackupDone(OpId),
     /// A message that a fault rule has delayed.
     Parcel(Parcel),
     /// Code that a fault rule has hang comes back, on that carrier.
@@ -449,7 +449,7 @@ impl Site {
             self.host.fire_due(clock);
             return true;
         }
-        if self.watch_due().is_some_and(|due| due <= self.now) {
+        if self.host.watch_due().is_some_and(|due| due <= self.now) {
             self.host.watch(clock);
             return true;
         }
@@ -538,10 +538,10 @@ impl Site {
                 let parcel = Parcel::answer(id, generation, ticket, answer);
                 self.lanes[usize::from(id.shard())].send(parcel);
             }
-            Due::BackupDone => {
+            Due::BackupDone(backup) => {
                 let clock = self.clock();
                 self.record(What::Copied);
-                self.host.backup_done(clock, Ok("the simulated backup folder".to_owned()));
+                self.host.backup_done(clock, backup, Ok("the simulated backup folder".to_owned()));
             }
             Due::Parcel(parcel) => self.lanes[usize::from(parcel.to().shard())].send(parcel),
             Due::ComesBack(carrier) => self.comes_back(carrier),
@@ -571,7 +571,9 @@ impl Site {
                 }
                 Doing::Replace(shard) => self.replace_carrier(shard),
                 Doing::Noticed(notice) => self.record_notice(&notice),
-                Doing::Snapshot => self.schedule(self.recipe.backup_takes, Due::BackupDone),
+                Doing::Snapshot(backup) => {
+                    self.schedule(self.recipe.backup_takes, Due::BackupDone(backup));
+                }
                 // The host keeps the records; there is no file to write.
                 Doing::Log(_) => {}
             }
@@ -587,7 +589,7 @@ impl Site {
         }
         let carriers = self.carriers.iter_mut();
         let timers = carriers.filter_map(|carrier| carrier.shard.next_due()).min();
-        let host = [self.host.next_due(), self.watch_due()];
+        let host = [self.host.next_due(), self.host.watch_due()];
         [timers, scheduled].into_iter().chain(host).flatten().min()
     }
 
@@ -595,7 +597,7 @@ impl Site {
     pub(crate) fn dues(&mut self) -> Vec<(Moment, String)> {
         let mut dues: Vec<(Moment, String)> = Vec::new();
         dues.extend(self.host.next_due().map(|at| (at, "a restart or a deadline".to_owned())));
-        dues.extend(self.watch_due().map(|at| (at, "the watchdog".to_owned())));
+        dues.extend(self.host.watch_due().map(|at| (at, "the watchdog".to_owned())));
         for (number, carrier) in self.carriers.iter_mut().enumerate() {
             let due = carrier.shard.next_due();
             dues.extend(due.map(|at| (at, format!("a timer on shard {number}"))));
@@ -607,7 +609,7 @@ impl Site {
                 Due::Answer { id, ticket, request, .. } => {
                     format!("answer {ticket} ({request}) to {}", self.host.name(*id))
                 }
-                Due::BackupDone => "the end of the backup's copy".to_owned(),
+                Due::BackupDone(_) => "the end of the backup's copy".to_owned(),
                 Due::Parcel(parcel) => {
                     format!("a delayed message to {}", self.host.name(parcel.to()))
                 }

@@ -9,8 +9,9 @@ use contract::lifecycle::{
 };
 use contract::time::Moment;
 
+use super::dependencies::some_of;
 use super::record::{Ahead, Queued, Record};
-use super::{Executive, PENDING_MAX};
+use super::{Executive, PENDING_MAX, SUPERSEDED};
 use crate::lifecycle::{Action, Event, Rule, Situation, rule};
 use crate::order::Order;
 
@@ -119,9 +120,9 @@ impl Executive {
         }
         self.want(index, Desired::Up);
         let accepted = self.begin_operation(index, State::Running);
+        self.records[index].ahead.forced = options.force;
         if !self.hasten_run(now, index) {
             self.start_dependencies(now, index);
-            self.records[index].ahead.forced = options.force;
             self.begin_life(now, index);
         }
         Ok(accepted)
@@ -143,20 +144,32 @@ impl Executive {
             self.forgive(index);
         }
         let accepted = self.begin_operation(index, State::Stopped);
+        if options.dependents {
+            self.stop_dependents(now, index);
+        }
         if self.records[index].state == State::Stopped {
             self.set_stopped(now, index, Substate::Operator, None);
             self.resolve(index, Code::OK, "stopped");
-            return Ok(accepted);
+        } else {
+            self.let_leave(now, index);
         }
-        for dependent in self.living_dependents(index) {
-            self.want(dependent, Desired::Down);
-            self.cancel_queued(dependent);
-            self.records[dependent].ahead.starts_again = false;
-            self.resolve(dependent, Code::CANCELLED, "it is stopped with what it depends on");
-            self.let_leave(now, dependent);
-        }
-        self.let_leave(now, index);
         Ok(accepted)
+    }
+
+    /// Stops what lives and depends on it, each as soon as nothing lives that depends on that.
+    fn stop_dependents(&mut self, now: Moment, index: usize) {
+        for dependent in self.living_dependents(index) {
+            self.stop_with(now, dependent);
+        }
+    }
+
+    /// A component is stopped with what it depends on.
+    pub(super) fn stop_with(&mut self, now: Moment, dependent: usize) {
+        self.want(dependent, Desired::Down);
+        self.cancel_queued(dependent);
+        self.records[dependent].ahead.starts_again = false;
+        self.resolve(dependent, Code::CANCELLED, "it is stopped with what it depends on");
+        self.let_leave(now, dependent);
     }
 
     fn do_restart(
@@ -233,7 +246,7 @@ impl Executive {
         Accepted { operation: None, code: Code::OK, note: "failure cleared".into() }
     }
 
-    fn want_down(&mut self, index: usize, options: CommandOptions) {
+    pub(super) fn want_down(&mut self, index: usize, options: CommandOptions) {
         let record = &mut self.records[index];
         if options.persist && !record.persist {
             record.persist = true;
@@ -260,7 +273,13 @@ impl Executive {
                 State::Stopped
             }
             Command::Pause => State::Paused,
-            _ => State::Running,
+            _ => {
+                if options.force && self.records[index].ahead.waiting {
+                    self.records[index].ahead.forced = true;
+                    self.changed.push_back(index);
+                }
+                State::Running
+            }
         };
         let note = "joined what is under way".to_owned();
         let record = &self.records[index];
@@ -311,7 +330,7 @@ impl Executive {
     /// stays as well.
     pub(super) fn stay(&mut self, index: usize) {
         if std::mem::take(&mut self.records[index].ahead.leaving) {
-            self.resolve(index, Code::CANCELLED, "a later command took its place");
+            self.resolve(index, Code::CANCELLED, SUPERSEDED);
             self.want(index, Desired::Up);
         }
         for on in self.records[index].depends_on.clone() {
@@ -367,11 +386,11 @@ impl Executive {
         Ok(Accepted { operation: Some(queued.operation), code: Code::OK, note })
     }
 
-    /// A stop takes the place of a start that waits: 1223.
+    /// A stop takes the place of a start that waits, 1223, and nobody insists on one any more.
     pub(super) fn cancel_queued(&mut self, index: usize) {
+        self.records[index].ahead.forced = false;
         if let Some(queued) = self.records[index].ahead.queued.take() {
-            let text = "a later command took its place";
-            self.resolve_operation(queued.operation, Code::CANCELLED, text);
+            self.resolve_operation(queued.operation, Code::CANCELLED, SUPERSEDED);
         }
     }
 
@@ -379,9 +398,7 @@ impl Executive {
     /// 1058, 1068.
     pub(super) fn check_start(&self, index: usize) -> Result<(), Refusal> {
         let record = &self.records[index];
-        if record.removed {
-            return Err(self.refusal(index, Code::MARKED_FOR_DELETE));
-        }
+        self.check_not_removed(index)?;
         self.check_executive(record.name())?;
         if record.maintenance.is_some() {
             return Err(self.refusal(index, Code::DATABASE_LOCKED));
@@ -391,15 +408,14 @@ impl Executive {
         }
         if let Some(on) = self.missing_dependency(index) {
             let on = &self.records[on];
-            let why = if on.state == State::Stopped {
-                on.substate.to_string()
-            } else {
-                on.state.to_string()
+            let why = match on.state {
+                State::Stopped => format!("Stopped ({})", on.substate),
+                state => state.to_string(),
             };
             return Err(Refusal::new(
                 Code::DEPENDENCY_FAIL,
                 &**record.name(),
-                format!("it depends on {}, which is {} ({why})", on.name(), on.state),
+                format!("it depends on {}, which is {why}", on.name()),
                 format!("bring {} up first", on.name()),
             ));
         }
@@ -426,13 +442,17 @@ impl Executive {
         if dependents.is_empty() || self.records[index].state == State::Stopped {
             return Ok(());
         }
+        Err(self.dependents_run(self.records[index].name(), &dependents))
+    }
+
+    pub(super) fn dependents_run(&self, subject: &str, dependents: &[usize]) -> Refusal {
         let names: Vec<&str> = dependents.iter().map(|d| &**self.records[*d].name()).collect();
-        Err(Refusal::new(
+        Refusal::new(
             Code::DEPENDENTS_RUNNING,
-            &**self.records[index].name(),
-            format!("these depend on it and run: {}", names.join(", ")),
+            subject,
+            format!("these depend on it and run: {}", some_of(&names)),
             "stop them first, or all together with --dependents",
-        ))
+        )
     }
 
     pub(super) fn refusal(&self, index: usize, code: Code) -> Refusal {

@@ -1,14 +1,15 @@
 //! What depends on what (lifecycle.md 3.11): start order, stop order, and what a failure means
 //! for others.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use contract::control::Refusal;
 use contract::id::Generation;
 use contract::lifecycle::{Code, Desired, Exit, Startup, State, Substate};
 use contract::time::Moment;
 
-use super::{Executive, Notice};
+use super::record::Record;
+use super::{Executive, Notice, PENDING_MAX};
 
 impl Executive {
     pub(super) fn link_dependencies(&mut self) -> Result<(), Refusal> {
@@ -35,19 +36,33 @@ impl Executive {
                 }
             }
         }
-        self.check_circles()
+        Ok(())
     }
 
-    /// Takes away, time and again, what depends on nothing that is left: what then is left
-    /// goes round in a circle.
-    fn check_circles(&self) -> Result<(), Refusal> {
+    /// Takes away, time and again, what has to wait for nothing that is left, and numbers it: a
+    /// component comes after all that it depends on. What then is left goes round in a circle,
+    /// which would have a start wait for ever.
+    pub(super) fn rank(&mut self) -> Result<(), Refusal> {
         let mut waits_for: Vec<usize> = self.records.iter().map(|r| r.depends_on.len()).collect();
-        let mut free: Vec<usize> = (0..waits_for.len()).filter(|i| waits_for[*i] == 0).collect();
-        while let Some(index) = free.pop() {
-            for dependent in &self.records[index].dependents {
+        // A member of a group starts after the one before it.
+        let mut next_in_group: HashMap<usize, usize> = HashMap::new();
+        for group in &self.groups {
+            for pair in group.members().windows(2) {
+                next_in_group.insert(pair[0], pair[1]);
+                waits_for[pair[1]] += 1;
+            }
+        }
+        let mut free: VecDeque<usize> =
+            (0..waits_for.len()).filter(|index| waits_for[*index] == 0).collect();
+        let mut ranked = 0;
+        while let Some(index) = free.pop_front() {
+            self.records[index].rank = ranked;
+            ranked += 1;
+            for dependent in self.records[index].dependents.iter().chain(next_in_group.get(&index))
+            {
                 waits_for[*dependent] -= 1;
                 if waits_for[*dependent] == 0 {
-                    free.push(*dependent);
+                    free.push_back(*dependent);
                 }
             }
         }
@@ -58,18 +73,25 @@ impl Executive {
             Some(first) => Err(Refusal::new(
                 Code::CIRCULAR_DEPENDENCY,
                 *first,
-                format!("these depend on each other in a circle: {}", names.join(", ")),
-                "take one of the dependencies away",
+                format!(
+                    "these depend on each other in a circle, or with the order of a group: {}",
+                    some_of(&names)
+                ),
+                "take one of the dependencies away, or put the group in another order",
             )),
         }
     }
 
-    /// Whether a start has to wait, and cannot be ordered yet.
+    /// Whether a start has to wait for others, and cannot be ordered yet.
     pub(super) fn must_wait(&self, index: usize) -> bool {
+        self.is_haunted(index)
+            || self.records[index].depends_on.iter().any(|on| !self.serves_dependents(*on))
+    }
+
+    /// Whether it has one life at a time, and code of an earlier one has not come back.
+    fn is_haunted(&self, index: usize) -> bool {
         let record = &self.records[index];
-        let exclusive = record.descriptor().exclusive && !record.zombies.is_empty();
-        (exclusive && !record.ahead.forced)
-            || record.depends_on.iter().any(|on| !self.serves_dependents(*on))
+        record.descriptor().exclusive && !record.zombies.is_empty() && !record.ahead.forced
     }
 
     /// Whether those that depend on it can do with it as it is.
@@ -80,50 +102,98 @@ impl Executive {
         (record.is_up() && !record.ahead.leaving) || has_done_its_work
     }
 
-    /// What a pending start waits for, by name.
+    /// What a pending start waits for, by name; or a component that is down for no other reason.
     pub(super) fn waits_for(&self, index: usize) -> Vec<String> {
         let record = &self.records[index];
+        if record.state == State::Stopped && record.substate == Substate::Held {
+            let held = self.held_dependency(index);
+            return held.map(|on| self.records[on].name().to_string()).into_iter().collect();
+        }
         if !record.ahead.waiting {
             return Vec::new();
         }
         let missing = record.depends_on.iter().filter(|on| !self.serves_dependents(**on));
         let mut names: Vec<String> =
             missing.map(|on| self.records[*on].name().to_string()).collect();
-        if record.descriptor().exclusive {
+        if self.is_haunted(index) {
             let zombies = record.zombies.iter();
             names.extend(zombies.map(|Generation(life)| format!("the code of life {life}")));
         }
         names
     }
 
+    /// What would have to be started for a component first, directly or not: each after what it
+    /// depends on itself.
+    fn stopped_dependencies(&self, index: usize) -> Vec<usize> {
+        let mut found = Vec::new();
+        let mut seen = HashSet::new();
+        let mut look_at = vec![index];
+        while let Some(dependent) = look_at.pop() {
+            for on in &self.records[dependent].depends_on {
+                let down = self.records[*on].state == State::Stopped;
+                if down && !self.serves_dependents(*on) && seen.insert(*on) {
+                    found.push(*on);
+                    look_at.push(*on);
+                }
+            }
+        }
+        found.sort_by_key(|on| self.records[*on].rank);
+        found
+    }
+
+    /// Of these, each after what it depends on, the ones that could be started.
+    fn to_be_had(&self, stopped: &[usize]) -> HashSet<usize> {
+        let mut had = HashSet::new();
+        for index in stopped {
+            let record = &self.records[*index];
+            let given_up = matches!(record.substate, Substate::Failed | Substate::Ignored);
+            let on = &record.depends_on;
+            if !given_up
+                && !record.persist
+                && !self.is_barred(*index)
+                && on.iter().all(|on| self.is_to_be_had(*on, &had))
+            {
+                had.insert(*index);
+            }
+        }
+        had
+    }
+
+    /// Whether a component serves, or is on its way, or is one of those that could be started.
+    fn is_to_be_had(&self, index: usize, stopped: &HashSet<usize>) -> bool {
+        match self.records[index].state {
+            _ if self.serves_dependents(index) => true,
+            State::Stopped => stopped.contains(&index),
+            _ => !self.is_barred(index),
+        }
+    }
+
+    /// Whether its next start would be refused, whoever asks for it.
+    pub(super) fn is_barred(&self, index: usize) -> bool {
+        let record = &self.records[index];
+        record.removed || record.maintenance.is_some() || record.startup == Startup::Disabled
+    }
+
     /// What it depends on and that cannot be had: a start command has no prospects.
     pub(super) fn missing_dependency(&self, index: usize) -> Option<usize> {
-        self.missing_among(index, &mut HashMap::new())
-    }
-
-    /// The same, with what has been found out on the way: many may depend on one.
-    fn missing_among(&self, index: usize, known: &mut HashMap<usize, bool>) -> Option<usize> {
+        let had = self.to_be_had(&self.stopped_dependencies(index));
         let mut on = self.records[index].depends_on.iter().copied();
-        on.find(|on| {
-            if self.serves_dependents(*on) {
-                return false;
-            }
-            let had = known.get(on).copied().unwrap_or_else(|| self.can_be_had(*on, known));
-            known.insert(*on, had);
-            !had
-        })
+        on.find(|on| !self.is_to_be_had(*on, &had))
     }
 
-    /// Whether a component is on its way, or would be started for those that need it.
-    fn can_be_had(&self, index: usize, known: &mut HashMap<usize, bool>) -> bool {
-        let record = &self.records[index];
-        if record.removed || record.maintenance.is_some() || record.startup == Startup::Disabled {
-            return false;
-        }
-        match (record.state, record.substate) {
-            (State::Stopped, Substate::Failed | Substate::Ignored) => false,
-            (State::Stopped, _) => !record.persist && self.missing_among(index, known).is_none(),
-            _ => true,
+    /// What it depends on, directly or not, and that is held: so long it stays down itself.
+    pub(super) fn held_dependency(&self, index: usize) -> Option<usize> {
+        let mut stopped = self.stopped_dependencies(index).into_iter();
+        stopped.find(|on| self.records[*on].maintenance.is_some())
+    }
+
+    /// What is held for the only reason that this one, which it depends on, was held: it may
+    /// start now, each after what it depends on.
+    pub(super) fn start_held_dependents(&mut self, now: Moment, index: usize) {
+        let mut held = self.dependents_that(index, |record| record.state == State::Stopped);
+        held.sort_by_key(|dependent| self.records[*dependent].rank);
+        for dependent in held {
+            self.start_if_held(now, dependent);
         }
     }
 
@@ -142,29 +212,29 @@ impl Executive {
     /// Starts what it depends on and what is not on its way, as the Service Control Manager
     /// does; those in turn what they depend on.
     pub(super) fn start_dependencies(&mut self, now: Moment, index: usize) {
-        for on in self.records[index].depends_on.clone() {
-            let record = &self.records[on];
-            let has_done_its_work = self.serves_dependents(on);
-            let stopped = record.state == State::Stopped && !has_done_its_work;
-            if stopped && self.can_be_had(on, &mut HashMap::new()) {
-                self.want(on, Desired::Up);
-                self.start_dependencies(now, on);
-                if self.records[on].state == State::Stopped {
-                    self.begin_life(now, on);
-                }
-            }
+        let stopped = self.stopped_dependencies(index);
+        let had = self.to_be_had(&stopped);
+        for on in stopped.into_iter().filter(|on| had.contains(on)) {
+            self.want(on, Desired::Up);
+            self.begin_life(now, on);
         }
     }
 
     /// Components that depend on it, directly or not, and that live: the first to be stopped
     /// come last.
     pub(super) fn living_dependents(&self, index: usize) -> Vec<usize> {
+        self.dependents_that(index, |record| record.state != State::Stopped)
+    }
+
+    /// Those of the components that depend on it for which that is true, and on the way to
+    /// which it is true.
+    fn dependents_that(&self, index: usize, is_so: impl Fn(&Record) -> bool) -> Vec<usize> {
         let mut found: Vec<usize> = Vec::new();
         let mut seen = HashSet::new();
         let mut look_at = vec![index];
         while let Some(on) = look_at.pop() {
             for dependent in &self.records[on].dependents {
-                if self.records[*dependent].state != State::Stopped && seen.insert(*dependent) {
+                if is_so(&self.records[*dependent]) && seen.insert(*dependent) {
                     found.push(*dependent);
                     look_at.push(*dependent);
                 }
@@ -173,13 +243,32 @@ impl Executive {
         found
     }
 
+    /// Counts the lives of what depends on a component, where this one's has begun or ended.
+    pub(super) fn count_life(&mut self, index: usize, lived: bool) {
+        let lives = self.records[index].has_life();
+        if lives == lived {
+            return;
+        }
+        for nth in 0..self.records[index].depends_on.len() {
+            let on = self.records[index].depends_on[nth];
+            let counted = &mut self.records[on].lives_on_it;
+            *counted = if lives { *counted + 1 } else { *counted - 1 };
+        }
+    }
+
+    /// Whether its start is accepted and not ordered yet.
+    pub(super) fn set_waiting(&mut self, index: usize, waiting: bool) {
+        let lived = self.records[index].has_life();
+        self.records[index].ahead.waiting = waiting;
+        self.count_life(index, lived);
+    }
+
     /// Has a component stopped as soon as nothing that lives depends on it.
     pub(super) fn let_leave(&mut self, now: Moment, index: usize) {
         if self.records[index].state == State::StopPending {
             return;
         }
-        let waits = self.records[index].dependents.iter().any(|d| self.records[*d].has_life());
-        if waits {
+        if self.records[index].lives_on_it > 0 {
             self.records[index].ahead.leaving = true;
         } else {
             self.order_stop(now, index);
@@ -194,12 +283,11 @@ impl Executive {
         if self.records[index].dependents.is_empty() {
             return;
         }
-        let serves = self.serves_dependents(index);
-        let failed = self.records[index].state == State::Stopped
-            && self.records[index].substate == Substate::Failed;
-        if !serves && !failed && self.records[index].state != State::Stopped {
+        let stopped = self.records[index].state == State::Stopped;
+        if !stopped && !self.serves_dependents(index) {
             return;
         }
+        let failed = stopped && self.records[index].substate == Substate::Failed;
         for dependent in self.records[index].dependents.clone() {
             if self.records[dependent].ahead.waiting {
                 self.go_on_waiting(now, dependent);
@@ -218,13 +306,25 @@ impl Executive {
             self.fail_for_want_of(now, index, name);
         } else if !self.must_wait(index) {
             self.order_start(now, index);
+        } else if self.waits_for_code_alone(index) {
+            // That may never come back, and whoever waits for this start is told so.
+            self.set_deadline(index, now + PENDING_MAX);
         }
+    }
+
+    /// Whether all that it depends on is there, only code of an earlier life is in its way, and
+    /// nobody has been told yet.
+    fn waits_for_code_alone(&self, index: usize) -> bool {
+        let Record { deadline, ahead, depends_on, .. } = &self.records[index];
+        deadline.is_none()
+            && !ahead.overdue
+            && depends_on.iter().all(|on| self.serves_dependents(*on))
     }
 
     pub(super) fn fail_for_want_of(&mut self, now: Moment, index: usize, name: String) {
         let exit = Exit::Dependency(name.clone());
+        self.set_waiting(index, false);
         let record = &mut self.records[index];
-        record.ahead.waiting = false;
         record.last_exit = Some(exit.clone());
         let id = record.id;
         let text = exit.to_string();
@@ -259,7 +359,19 @@ impl Executive {
         for on in self.records[index].depends_on.clone() {
             if self.records[on].ahead.leaving {
                 self.let_leave(now, on);
+            } else if let Some(group) = self.records[on].group {
+                // A stop of the group may wait for those outside that depend on its members.
+                self.go_on_with_group(now, group);
             }
         }
+    }
+}
+
+/// Names for a refusal: not more than a person reads.
+pub(super) fn some_of(names: &[&str]) -> String {
+    const SHOWN: usize = 10;
+    match names.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        None => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..SHOWN].join(", ")),
     }
 }

@@ -1,5 +1,6 @@
-//! What keeps a component down without touching what is wanted of it (lifecycle.md 2.1): every
-//! hold is a lease, so none can be left over.
+//! What keeps a component down without touching what is wanted of it (lifecycle.md 2.1).
+//! Maintenance and backup are leases, so none can be left over; a removal lasts as long as the
+//! process, and what depends on a held component is down as long as that is.
 
 use std::time::Duration;
 
@@ -24,9 +25,7 @@ impl Executive {
         lease: Duration,
     ) -> Result<Accepted, Refusal> {
         let index = self.index(id);
-        if self.records[index].removed {
-            return Err(self.refusal(index, Code::MARKED_FOR_DELETE));
-        }
+        self.check_not_removed(index)?;
         self.check_dependents(index)?;
         self.take_maintenance(index, now + lease);
         let accepted = self.bring_down(now, index, "held for maintenance");
@@ -80,19 +79,29 @@ impl Executive {
         self.records[index].maintenance = None;
         let id = Some(self.records[index].id);
         self.steps.push(Step::Released { kind: HoldKind::Maintenance, id, expired });
-        self.start_if_held(now, index)
+        let starts = self.start_if_held(now, index);
+        self.start_held_dependents(now, index);
+        starts
     }
 
     /// Starts what was held and is wanted, if nothing holds it any more.
     pub(super) fn start_if_held(&mut self, now: Moment, index: usize) -> bool {
         let record = &self.records[index];
         let wanted = record.desired != Desired::Down && record.substate == Substate::Held;
-        if record.state != State::Stopped || !wanted || self.is_held(index) {
+        if record.state != State::Stopped || !wanted || self.is_kept_down(index) {
             return false;
         }
         self.start_dependencies(now, index);
         self.begin_life(now, index);
         true
+    }
+
+    /// 1072 if it was removed.
+    pub(super) fn check_not_removed(&self, index: usize) -> Result<(), Refusal> {
+        match self.records[index].removed {
+            true => Err(self.refusal(index, Code::MARKED_FOR_DELETE)),
+            false => Ok(()),
+        }
     }
 
     /// Takes a component out of service: it is stopped, and cannot be started again.
@@ -101,9 +110,7 @@ impl Executive {
     /// 1072 if it was removed before; 1051 if components that run depend on it.
     pub fn remove(&mut self, now: Moment, id: ComponentId) -> Result<Accepted, Refusal> {
         let index = self.index(id);
-        if self.records[index].removed {
-            return Err(self.refusal(index, Code::MARKED_FOR_DELETE));
-        }
+        self.check_not_removed(index)?;
         self.check_dependents(index)?;
         self.records[index].removed = true;
         self.want(index, Desired::Down);
@@ -166,27 +173,45 @@ impl Executive {
         startup: Startup,
     ) -> Result<Accepted, Refusal> {
         let index = self.index(id);
-        if self.records[index].removed {
-            return Err(self.refusal(index, Code::MARKED_FOR_DELETE));
-        }
+        self.check_not_removed(index)?;
         let record = &mut self.records[index];
         let note = format!("its startup type is {startup}");
         if record.startup != startup {
             let before = std::mem::replace(&mut record.startup, startup);
             record.given_startup = Some(startup);
-            let substate = match (record.substate, startup) {
-                (Substate::NeverStarted, Startup::Disabled) => Substate::Disabled,
-                (Substate::Disabled, _) if record.generation.0 == 0 => Substate::NeverStarted,
-                (Substate::Disabled, _) => Substate::Operator,
-                (substate, _) => substate,
-            };
-            if record.state == State::Stopped && record.substate != substate {
-                self.set_stopped(now, index, substate, None);
-            }
             self.keep(index);
             self.notice(Notice::StartupChanged(id, before, startup));
+            self.follow_startup(now, index);
             self.settle(now);
         }
         Ok(Accepted { operation: None, code: Code::OK, note })
+    }
+
+    /// What a new startup type means at once. A life goes on; a restart that is ahead does not
+    /// take place where it is Disabled.
+    fn follow_startup(&mut self, now: Moment, index: usize) {
+        let record = &mut self.records[index];
+        let disabled = record.startup == Startup::Disabled;
+        if disabled && std::mem::take(&mut record.ahead.starts_again) {
+            self.resolve(index, Code::DISABLED, "its startup type is Disabled");
+        }
+        let record = &self.records[index];
+        if record.state != State::Stopped {
+            return;
+        }
+        let substate = match record.substate {
+            Substate::NeverStarted | Substate::Backoff { .. } | Substate::Held if disabled => {
+                Substate::Disabled
+            }
+            Substate::Disabled if !disabled && record.generation.0 == 0 => Substate::NeverStarted,
+            Substate::Disabled if !disabled => Substate::Operator,
+            _ => return,
+        };
+        if disabled {
+            self.want(index, Desired::Down);
+            self.leave_run(now, index);
+            self.resolve(index, Code::DISABLED, "its startup type is Disabled");
+        }
+        self.set_stopped(now, index, substate, None);
     }
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use contract::lifecycle::{Code, Desired, Escalate, Exit, State, Substate};
+use contract::lifecycle::{Code, Desired, Escalate, Exit, Startup, State, Substate};
 use contract::time::Moment;
 
-use super::{Crash, Due, Executive, Notice, PENDING_MAX};
+use super::record::Record;
+use super::{Crash, Due, Executive, Notice, PENDING_MAX, SUPERSEDED};
 use crate::lifecycle::{Event, next};
 use crate::order::{Ending, LifeChange, LifeEvent, Order};
 use crate::supervision::{Policy, Verdict};
@@ -80,7 +81,7 @@ impl Executive {
         }
         let ran = record.running_since.take().map_or(Duration::ZERO, |since| now.since(since));
         record.ahead.killing = false;
-        let leaves = std::mem::take(&mut record.ahead.leaving) && !record.ahead.starts_again;
+        let leaves = std::mem::take(&mut record.ahead.leaving);
         record.hung = None;
         record.last_exit = Some(ending.exit.clone());
         record.drop_panicked = ending.drop_panic.clone();
@@ -101,8 +102,6 @@ impl Executive {
         if stopping {
             return self.stop_finished(now, index, ending.exit);
         }
-        // Of a restart that waited for its dependents, it has done the first half by itself.
-        self.records[index].ahead.starts_again = false;
         self.ended_by_itself(now, index, ending.exit, ran, charged);
     }
 
@@ -126,8 +125,10 @@ impl Executive {
             None => self.verdict_of_component(now, index, &exit, ran, charged),
         };
         let held = self.is_held(index);
+        let disabled = self.rests_disabled(index);
         let down = self.records[index].desired == Desired::Down;
         let substate = match verdict {
+            Verdict::RestartAfter(_) if disabled => Substate::Disabled,
             Verdict::RestartAfter(_) if down => Substate::Operator,
             Verdict::RestartAfter(_) if held => Substate::Held,
             Verdict::RestartAfter(delay) => Substate::Backoff { until: now + delay },
@@ -192,9 +193,21 @@ impl Executive {
         }
     }
 
+    /// Whether a component whose life is over is not to begin another because its startup type
+    /// is Disabled meanwhile. If so, that is what is wanted of it from now on.
+    fn rests_disabled(&mut self, index: usize) -> bool {
+        let Record { startup, desired, .. } = self.records[index];
+        let disabled = startup == Startup::Disabled && desired != Desired::Down;
+        if disabled {
+            self.want(index, Desired::Down);
+        }
+        disabled
+    }
+
     /// A stop has finished, one way or another: what the operator or the plan wanted holds.
     pub(super) fn stop_finished(&mut self, now: Moment, index: usize, exit: Exit) {
         let held = self.is_held(index);
+        let disabled = self.rests_disabled(index);
         let record = &mut self.records[index];
         let starts_again = std::mem::take(&mut record.ahead.starts_again);
         let deprived_of = record.ahead.deprived_of.take();
@@ -210,6 +223,7 @@ impl Executive {
         }
         let substate = match self.after_stop_by_run(index) {
             _ if removed => Substate::Removed,
+            _ if disabled => Substate::Disabled,
             _ if down => Substate::Operator,
             _ if held => Substate::Held,
             Some(substate) => substate,
@@ -237,7 +251,7 @@ impl Executive {
 
     /// A restart that is due by itself begins, unless something has come in between.
     pub(super) fn begin_by_itself(&mut self, now: Moment, index: usize) {
-        if self.is_held(index) {
+        if self.is_kept_down(index) {
             self.set_stopped(now, index, Substate::Held, None);
         } else {
             self.begin_life(now, index);
@@ -254,7 +268,7 @@ impl Executive {
         if let Err(refusal) = self.check_start(index) {
             return self.resolve_operation(queued.operation, refusal.code, &refusal.reason);
         }
-        self.resolve(index, Code::CANCELLED, "a later command took its place");
+        self.resolve(index, Code::CANCELLED, SUPERSEDED);
         self.records[index].operation = Some(operation);
         self.want(index, Desired::Up);
         match state {
@@ -277,6 +291,14 @@ impl Executive {
         let (id, generation, killing) = (record.id, record.generation, record.ahead.killing);
         let state = record.state;
         match state {
+            State::StartPending if record.ahead.waiting => {
+                // It goes on waiting, and starts when that code comes back; nobody else waits.
+                self.starting -= usize::from(self.records[index].is_starting());
+                self.records[index].ahead.overdue = true;
+                self.notice(Notice::ControlTimedOut(id, state));
+                let text = "code of an earlier life has not come back within 30 s";
+                self.resolve(index, Code::REQUEST_TIMEOUT, text);
+            }
             State::StartPending if self.lose_carrier_to_another(now, id) => {}
             State::StartPending => {
                 self.order(index, Order::Kill(id, generation, Exit::StartHang));

@@ -53,6 +53,10 @@ pub(super) struct Record {
     pub(super) hung: Option<Moment>,
     /// Lives that were given up and whose code has not come back.
     pub(super) zombies: Vec<Generation>,
+    /// Its place among all: after what it depends on.
+    pub(super) rank: usize,
+    /// How many of those that depend on it directly have a life.
+    pub(super) lives_on_it: usize,
     /// Records of what it depends on, of what depends on it, and of its group.
     pub(super) depends_on: Vec<usize>,
     pub(super) dependents: Vec<usize>,
@@ -69,6 +73,8 @@ pub(super) struct Ahead {
     /// Its start is accepted, and not ordered yet: it waits for what it depends on, or for the
     /// code of an earlier life.
     pub(super) waiting: bool,
+    /// It waits for code that does not come back, and SMS_EXECUTIVE waits for it no longer.
+    pub(super) overdue: bool,
     /// It is to be stopped as soon as nothing that lives depends on it.
     pub(super) leaving: bool,
     /// It is being stopped because something that it requires has failed: this.
@@ -106,6 +112,11 @@ impl Record {
     /// Whether a shard carries a life of it.
     pub(super) fn has_life(&self) -> bool {
         self.state != State::Stopped && !self.ahead.waiting
+    }
+
+    /// Whether a start of SMS_EXECUTIVE waits for it.
+    pub(super) fn is_starting(&self) -> bool {
+        self.state == State::StartPending && !self.ahead.overdue
     }
 
     /// Whether it has been started and not been stopped since.

@@ -7,7 +7,7 @@ use contract::id::OpId;
 use contract::lifecycle::{Code, Desired, HoldKind, Startup, State, Substate};
 use contract::time::Moment;
 
-use super::{Due, Executive, Notice, Step};
+use super::{Due, Executive, Notice, SUPERSEDED, Step};
 
 /// How the process ends when the executive was restarted too often (lifecycle.md 3.5).
 const EXIT_GAVE_UP: u8 = 20;
@@ -155,16 +155,20 @@ impl Executive {
         self.steps.push(Step::Released { kind: HoldKind::Backup, id: None, expired });
     }
 
-    /// The copy has been made, or could not be: the executive starts again either way.
-    pub fn backup_done(&mut self, now: Moment, result: Result<(), String>) {
-        if self.service.plan != Plan::Backup || self.service.state != State::Stopped {
-            return;
+    /// The copy for that backup has been made, or could not be: the executive starts again either
+    /// way. False, and nothing changes, if it was not waited for any more: its lease had run out,
+    /// and another backup may be under way by now.
+    pub fn backup_done(&mut self, now: Moment, backup: OpId, result: Result<(), String>) -> bool {
+        let awaited = self.service.plan == Plan::Backup && self.service.state == State::Stopped;
+        if !awaited || self.service.operation != Some(backup) {
+            return false;
         }
         self.service.plan = Plan::StayStopped;
         self.service.problem = result.err();
         self.release_backup(false);
         self.start_service(now, false);
         self.settle(now);
+        true
     }
 
     /// The lease of a backup has run out: whatever became of the copy, the executive comes back.
@@ -215,10 +219,9 @@ impl Executive {
 
     /// What the executive as a whole is.
     pub fn service_status(&self, now: Moment) -> ServiceStatus {
-        let running = self.records.iter().filter(|record| record.state == State::Running).count();
         ServiceStatus {
             state: self.service.state,
-            running: running as u64,
+            running: self.running as u64,
             components: self.records.len() as u64,
             holds: self.holds_on_all(),
             hold_left: self.service.backup_until.map(|until| until.since(now)),
@@ -236,8 +239,7 @@ impl Executive {
         if self.service.gave_up {
             return Some(EXIT_GAVE_UP);
         }
-        let zombies = self.records.iter().any(|record| !record.zombies.is_empty());
-        Some(if zombies { EXIT_ZOMBIES } else { 0 })
+        Some(if self.haunted.is_empty() { 0 } else { EXIT_ZOMBIES })
     }
 
     /// A component has failed for good and the executive is to be restarted for it, unless that
@@ -261,8 +263,7 @@ impl Executive {
 
     fn cancel_service_operation(&mut self) {
         if let Some(operation) = self.service.operation.take() {
-            let text = "a later command took its place";
-            self.resolve_operation(operation, Code::CANCELLED, text);
+            self.resolve_operation(operation, Code::CANCELLED, SUPERSEDED);
         }
     }
 
@@ -327,13 +328,14 @@ impl Executive {
         }
         let record = &self.records[index];
         let comes = record.desired != Desired::Down && (fresh || held);
-        if comes && record.maintenance.is_some() {
-            if !held {
-                self.set_stopped(now, index, Substate::Held, None);
-            }
+        if !comes {
             return false;
         }
-        comes
+        let kept_down = record.maintenance.is_some() || self.held_dependency(index).is_some();
+        if kept_down && !held {
+            self.set_stopped(now, index, Substate::Held, None);
+        }
+        !kept_down
     }
 
     /// Stops every component, what depends on others first, all at once that can be.
@@ -394,7 +396,10 @@ impl Executive {
                         self.service.plan = Plan::StayStopped;
                         self.start_service(now, false);
                     }
-                    Plan::Backup => self.steps.push(Step::Snapshot),
+                    Plan::Backup => {
+                        let backup = self.service.operation.expect("a backup is an operation");
+                        self.steps.push(Step::Snapshot(backup));
+                    }
                 }
             }
             _ => return false,

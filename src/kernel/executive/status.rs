@@ -61,6 +61,11 @@ impl Executive {
         record.maintenance.is_some() || record.removed || self.are_all_held()
     }
 
+    /// Whether anything keeps a component down, be it by way of what it depends on.
+    pub(super) fn is_kept_down(&self, index: usize) -> bool {
+        self.is_held(index) || self.held_dependency(index).is_some()
+    }
+
     /// Whether anything keeps every component down.
     pub(super) fn are_all_held(&self) -> bool {
         self.service.backup_until.is_some()

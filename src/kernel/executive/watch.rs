@@ -7,6 +7,7 @@ use contract::id::{ComponentId, Generation};
 use contract::lifecycle::{Exit, WhenHung};
 use contract::time::Moment;
 
+use super::record::Record;
 use super::{Executive, KILL_GRACE, Notice, Step};
 use crate::board::Busy;
 use crate::order::{Ending, Order};
@@ -21,8 +22,7 @@ impl Executive {
     /// not come back before: after three heartbeats, or when its lease has run out. Long ago, if
     /// a hook has come back whose component is still called hung.
     pub fn watch_due(&self) -> Option<Moment> {
-        let mut hung = self.records.iter().filter(|record| record.hung.is_some());
-        if hung.any(|record| !self.is_stuck_in(record.id, record.generation)) {
+        if self.hung.iter().any(|index| self.has_recovered(*index)) {
             return Some(Moment::ZERO);
         }
         let busy = (0..self.shards()).filter_map(|shard| self.board.busy(shard));
@@ -46,32 +46,27 @@ impl Executive {
                 self.found_hung(now, &busy);
             }
         }
-        for index in 0..self.records.len() {
-            let record = &self.records[index];
-            if let Some(since) = record.hung
-                && !self.is_stuck_in(record.id, record.generation)
-            {
-                let id = record.id;
-                self.records[index].hung = None;
-                self.notice(Notice::Recovered(id, now.since(since)));
-            }
+        let recovered = self.hung.iter().filter(|index| self.has_recovered(**index));
+        for index in recovered.copied().collect::<Vec<usize>>() {
+            let record = &mut self.records[index];
+            let (id, since) = (record.id, record.hung.take().unwrap_or(now));
+            self.notice(Notice::Recovered(id, now.since(since)));
         }
+        self.hung.retain(|index| self.records[*index].hung.is_some());
         self.settle(now);
     }
 
-    /// Whether any component is called hung.
-    pub fn has_hung(&self) -> bool {
-        self.records.iter().any(|record| record.hung.is_some())
-    }
-
-    fn is_stuck_in(&self, id: ComponentId, generation: Generation) -> bool {
+    /// Whether a component is called hung whose code has come back.
+    fn has_recovered(&self, index: usize) -> bool {
+        let Record { id, generation, hung, .. } = &self.records[index];
         let busy = self.board.busy(id.shard());
-        busy.is_some_and(|busy| (busy.id, busy.generation) == (id, generation))
+        hung.is_some() && busy.is_none_or(|busy| (busy.id, busy.generation) != (*id, *generation))
     }
 
     fn found_hung(&mut self, now: Moment, busy: &Busy) {
         let index = self.index(busy.id);
         self.records[index].hung = Some(busy.since);
+        self.hung.insert(index);
         self.notice(Notice::Hung(busy.id, now.since(busy.since)));
         if self.records[index].descriptor().when_hung == WhenHung::Restart {
             self.ended(now, index, hung(busy));
@@ -107,6 +102,7 @@ impl Executive {
         let (shard, culprit) = (busy.id.shard(), self.index(busy.id));
         if !self.records[culprit].zombies.contains(&busy.generation) {
             self.records[culprit].zombies.push(busy.generation);
+            self.haunted.insert(culprit);
             self.notice(Notice::Zombie(busy.id, busy.generation));
         }
         self.notice(Notice::CarrierLost(shard, busy.id));
@@ -141,6 +137,9 @@ impl Executive {
         let before = self.records[index].zombies.len();
         self.records[index].zombies.retain(|zombie| *zombie != generation);
         if self.records[index].zombies.len() < before {
+            if self.records[index].zombies.is_empty() {
+                self.haunted.remove(&index);
+            }
             self.notice(Notice::ZombieEnded(id, generation));
             // Its next life may have waited for that.
             self.changed.push_back(index);
@@ -150,7 +149,8 @@ impl Executive {
 
     /// Lives that were given up and whose code has not come back.
     pub(super) fn zombies(&self) -> Vec<(String, Generation)> {
-        let all = self.records.iter().flat_map(|record| {
+        let haunted = self.haunted.iter().map(|index| &self.records[*index]);
+        let all = haunted.flat_map(|record| {
             record.zombies.iter().map(|zombie| (record.name().to_string(), *zombie))
         });
         all.collect()

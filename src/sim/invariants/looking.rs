@@ -1,14 +1,22 @@
 //! I2, I5, I10, I12: what is found by looking at the site.
 
+use std::time::Duration;
+
 use contract::control::{Ask, ComponentStatus, ServiceCommand, ServiceStatus, Told};
 use contract::lifecycle::{Desired, HoldKind, State, Substate};
 use contract::store::Kept;
+use contract::time::Moment;
 
 use super::{Checked, Invariants, Violation};
 use crate::run::Site;
 
+/// A restart may come so much later than it was announced: others stop or start before it.
+const OVERDUE: Duration = Duration::from_secs(600);
+
 /// What a site is at one moment.
 pub(super) struct Look {
+    /// When it was looked.
+    now: Moment,
     /// Nobody asked: the executive was killed.
     killed: bool,
     /// Nothing is left to do at this moment, and no hook hangs.
@@ -31,6 +39,12 @@ impl Look {
         let pending =
             |row: &ComponentStatus| matches!(row.state, State::StartPending | State::StopPending);
         self.rests && !self.rows.iter().any(pending)
+    }
+
+    /// Whether there is one of these, and it is held for maintenance.
+    fn is_held_through(&self, names: &[String]) -> bool {
+        let mut rows = self.rows.iter().filter(|row| names.contains(&row.name));
+        rows.any(|row| row.holds.contains(&HoldKind::Maintenance))
     }
 
     /// Whether SMS_EXECUTIVE is on its way nowhere either.
@@ -65,7 +79,8 @@ impl Invariants {
     }
 
     /// I5: when nothing is under way, what is wanted of a component is so: Stopped where it is
-    /// wanted Down or held; else what is wanted, or Stopped for one of five reasons.
+    /// wanted Down or held; else what is wanted, or Stopped for one of five reasons, or as long as
+    /// something that it depends on is held. And no restart is overdue.
     pub(super) fn i5_all_is_as_it_should_be(&self, look: &Look) -> Checked {
         if !look.is_settled() {
             return Ok(());
@@ -74,9 +89,11 @@ impl Invariants {
             let down = row.desired == Desired::Down || !row.holds.is_empty();
             let fits = match (row.state, row.substate) {
                 (State::Stopped, _) if down => true,
-                (State::Stopped, Some(Substate::Backoff { .. } | Substate::Failed)) => true,
+                (State::Stopped, Some(Substate::Backoff { until })) => until + OVERDUE > look.now,
+                (State::Stopped, Some(Substate::Failed)) => true,
                 (State::Stopped, Some(Substate::Cleared | Substate::Ignored)) => true,
                 (State::Stopped, Some(Substate::Completed)) => true,
+                (State::Stopped, Some(Substate::Held)) => look.is_held_through(&row.waits_for),
                 (State::Stopped, _) => false,
                 (State::Running, _) => !down && row.desired == Desired::Up,
                 (State::Paused, _) => !down && row.desired == Desired::Paused,
@@ -144,7 +161,15 @@ impl Site {
         let kept = self.kept();
         if self.killed {
             let (rows, service) = (Vec::new(), None);
-            return Look { killed: true, rests: false, has_dues: false, rows, service, kept };
+            return Look {
+                now: self.now,
+                killed: true,
+                rests: false,
+                has_dues: false,
+                rows,
+                service,
+                kept,
+            };
         }
         let clock = self.clock();
         let service = match self.host.ask(clock, Ask::Service(ServiceCommand::Query)) {
@@ -153,7 +178,8 @@ impl Site {
         };
         let rests = self.rests();
         let has_dues = self.host.next_due().is_some();
-        Look { killed: false, rests, has_dues, rows: self.rows(), service, kept }
+        let rows = self.rows();
+        Look { now: self.now, killed: false, rests, has_dues, rows, service, kept }
     }
 
     /// Whether nothing is left to do at this moment, and no hook hangs.

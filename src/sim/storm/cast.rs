@@ -185,7 +185,9 @@ fn groups(rng: &mut fastrand::Rng, names: &[&'static str]) -> Vec<Group> {
         if count < 2 || left.len() < count {
             continue;
         }
-        let members = left.split_off(left.len() - count);
+        let mut members = left.split_off(left.len() - count);
+        // What depends on others comes after them.
+        members.sort_unstable();
         let strategies = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne];
         let mut group = Group::new(name, strategies[rng.usize(0..3)], members);
         group.budget = Budget { crashes: rng.u32(0..6), period: Duration::from_secs(300) };

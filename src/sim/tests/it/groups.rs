@@ -1,9 +1,10 @@
 //! Groups (lifecycle.md 3.3), and what a failure means for those that depend on it (3.11),
 //! beyond cases S05, S06 and X07.
 
-use contract::control::{HostControl, ServiceCommand};
+use contract::control::{Ask, HostControl, ServiceCommand};
 use contract::lifecycle::{
-    Budget, Code, Command, Escalate, Exit, Group, Restart, State, Strategy, Substate,
+    Budget, Code, Command, CommandOptions, Escalate, Exit, Group, Restart, Startup, State,
+    Strategy, Substate,
 };
 use contract::{Descriptor, Message};
 use smsexec_sim::probe::{Does, Probe};
@@ -222,7 +223,7 @@ fn those_behind_a_significant_member_that_has_failed_do_not_start() {
             assert_eq!(outcome.code, Code::DEPENDENCY_FAIL);
             assert_eq!(state(&mut site, "C"), (State::Stopped, Some(Substate::Failed), 1));
         } else {
-            assert_eq!(outcome.code, Code::OK);
+            assert_eq!(outcome.code, Code::EXCEPTION, "as B ended");
             assert_eq!(state(&mut site, "C"), (State::Running, None, 2));
         }
     }
@@ -350,4 +351,95 @@ fn a_start_takes_what_it_depends_on_along_and_fails_with_it() {
     assert_eq!(site.wait(start, MINUTE).code, Code::DEPENDENCY_FAIL);
     assert_eq!(state(&mut site, "B").1, Some(Substate::Failed));
     assert_eq!(now(&site).as_secs_f64(), 15.5, "when A has failed, and no sooner");
+}
+
+const DEPENDENTS: CommandOptions =
+    CommandOptions { queue: false, dependents: true, persist: false, force: false };
+const PERSIST: CommandOptions =
+    CommandOptions { queue: false, dependents: false, persist: true, force: false };
+
+/// A group of A and B, and C, which is not in it and depends on A.
+fn with_an_outsider() -> Site {
+    let [a, b, c] = three();
+    let c = c.stop(Does::Checkpoints(2)).declares(|c| c.depends_on = vec!["A".into()]);
+    let (site, _) = with([a, b, c]);
+    site.group(Group::new("g", Strategy::OneForAll, ["A", "B"])).start().unwrap()
+}
+
+#[test]
+fn a_stop_of_a_group_is_refused_while_others_depend_on_it_unless_they_go_first() {
+    let mut site = with_an_outsider();
+    let refusal = site.stop("group:g").unwrap_err();
+    assert_eq!((refusal.code, &*refusal.subject), (Code::DEPENDENTS_RUNNING, "group:g"));
+    assert!(refusal.reason.ends_with(": C"), "{refusal}");
+
+    let from = site.events().len();
+    let stop = site.order_with("group:g", Command::Stop, DEPENDENTS).unwrap().operation.unwrap();
+    assert_eq!(site.wait(stop, MINUTE).code, Code::OK);
+    let stopped: Vec<String> = changes_from(&site, from)
+        .into_iter()
+        .filter(|change| change.ends_with("by operator"))
+        .map(|change| change[..1].to_owned())
+        .collect();
+    assert_eq!(stopped, ["B", "C", "A"], "B, which nothing depends on, need not wait for C");
+}
+
+#[test]
+fn a_stop_of_a_group_that_is_down_is_refused_and_remembered() {
+    let mut site = grouped(Strategy::OneForAll, three().map(|probe| probe.stop(Does::Well)));
+    site.stop("group:g").unwrap();
+    assert_eq!(refused(site.order_with("group:g", Command::Stop, PERSIST)), 1062);
+    site.service(ServiceCommand::Restart).unwrap();
+    for name in ABC {
+        assert_eq!(state(&mut site, name), (State::Stopped, Some(Substate::Operator), 1), "{name}");
+    }
+}
+
+#[test]
+fn a_start_of_a_group_starts_what_its_members_depend_on() {
+    let [a, b, c] = three();
+    let b = b.manual().declares(|b| b.depends_on = vec!["C".into()]);
+    let (site, _) = with([a, b, c.manual()]);
+    let mut site = site.group(Group::new("g", Strategy::OneForAll, ["A", "B"])).start().unwrap();
+    site.start("group:g").unwrap();
+    assert_run(&mut site, [1, 1, 1]);
+}
+
+#[test]
+fn a_start_of_a_group_with_nothing_that_can_be_started_says_why() {
+    let mut site = grouped(Strategy::OneForAll, three());
+    for name in ABC {
+        site.stop(name).unwrap();
+        site.ask(Ask::SetStartup { component: name.into(), startup: Startup::Disabled }).unwrap();
+    }
+    let refusal = site.start("group:g").unwrap_err();
+    assert_eq!((refusal.code, &*refusal.subject), (Code::DISABLED, "A"));
+}
+
+#[test]
+fn a_member_that_is_started_while_its_group_is_stopped_stays_up() {
+    let slow = Does::Checkpoints(4);
+    let [a, b, c] = three();
+    let mut site = grouped(Strategy::OneForAll, [a, b, c.stop(slow)]);
+    let stop = site.order("group:g", Command::Stop).unwrap().operation.unwrap();
+    // B crashes before its turn, and is started by hand.
+    site.allow_crashes();
+    site.control("B", Command::Kill).unwrap();
+    site.start("B").unwrap();
+    assert_eq!(site.wait(stop, MINUTE).code, Code::OK);
+    assert_eq!(
+        ABC.map(|name| state(&mut site, name).0),
+        [State::Stopped, State::Running, State::Stopped]
+    );
+}
+
+#[test]
+fn a_group_in_an_order_that_its_dependencies_contradict_is_refused() {
+    let [a, b, c] = three();
+    let a = a.declares(|a| a.depends_on = vec!["C".into()]);
+    let c = c.declares(|c| c.depends_on = vec!["B".into()]);
+    let (site, _) = with([a, b, c]);
+    let refusal = site.group(Group::new("g", Strategy::OneForAll, ["A", "B"])).start().unwrap_err();
+    assert_eq!(refusal.code, Code::CIRCULAR_DEPENDENCY, "A waits for C, C for B, and B for A");
+    assert!(refusal.reason.contains("the order of a group"), "{refusal}");
 }

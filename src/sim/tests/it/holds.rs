@@ -9,12 +9,12 @@ use contract::lifecycle::{
     Code, Command, CommandOptions, Desired, HoldKind, Startup, State, Substate,
 };
 use smsexec_sim::Site;
-use smsexec_sim::probe::{Does, Probe};
+use smsexec_sim::probe::{Act, Does, Probe};
 use status::ids;
 
 use crate::seen::{
-    HOUR, MINUTE, SECOND, accepted, dead_letters, life, now, refused, reporters, site,
-    starts_panic, state,
+    HOUR, MINUTE, SECOND, accepted, changes_from, dead_letters, life, now, refused, reporters,
+    site, starts_panic, state, with,
 };
 
 const STOPPED_HELD: (State, Option<Substate>, u64) = (State::Stopped, Some(Substate::Held), 1);
@@ -321,4 +321,138 @@ fn what_is_queued_does_not_outlast_a_stop_of_the_executive_a_hold_or_a_removal()
         site.advance(2 * HOUR).unwrap();
         assert_eq!(life(&mut site, "A"), 1, "{ask:?}");
     }
+}
+
+/// B depends on A; both are held, B for a minute and A for an hour.
+fn held_longer_than_its_dependent() -> Site {
+    let b = Probe::new("B").declares(|b| b.depends_on = vec!["A".into()]);
+    let (mut site, _) = site([Probe::new("A"), b]);
+    hold(&mut site, "B", MINUTE).unwrap();
+    hold(&mut site, "A", HOUR).unwrap();
+    site.advance(2 * MINUTE).unwrap();
+    site
+}
+
+#[test]
+fn what_depends_on_a_held_component_stays_down_as_long() {
+    let mut site = held_longer_than_its_dependent();
+    let b = site.query("B").unwrap();
+    assert_eq!((b.state, b.substate, b.generation.0), STOPPED_HELD);
+    assert_eq!((b.holds, b.waits_for), (vec![], vec!["A".to_owned()]), "its own hold is over");
+    let refusal = site.start("B").unwrap_err();
+    assert_eq!(refusal.code, Code::DEPENDENCY_FAIL);
+    assert!(refusal.reason.contains("A, which is Stopped (held)"), "{refusal}");
+    site.advance(HOUR).unwrap();
+    assert_eq!(["A", "B"].map(|name| life(&mut site, name)), [2, 2]);
+    assert_eq!(state(&mut site, "B").0, State::Running);
+}
+
+#[test]
+fn what_depends_on_a_held_component_stays_down_over_a_kill_and_a_backup_too() {
+    let mut site = held_longer_than_its_dependent();
+    start_anew(&mut site);
+    assert_eq!(state(&mut site, "B"), STOPPED_HELD);
+    site.backup().unwrap();
+    assert_eq!(state(&mut site, "B"), STOPPED_HELD);
+    release(&mut site, "A").unwrap();
+    site.run_to_rest().unwrap();
+    assert_eq!(["A", "B"].map(|name| state(&mut site, name)), [(State::Running, None, 2); 2]);
+}
+
+#[test]
+fn what_depends_on_a_held_component_fails_when_that_does_not_come_back() {
+    let mut site = held_longer_than_its_dependent();
+    accepted(site.ask(Ask::Remove { component: "A".into() }));
+    assert_eq!(state(&mut site, "B"), STOPPED_HELD, "the lease runs on");
+    site.advance(HOUR).unwrap();
+    assert_eq!(state(&mut site, "B"), (State::Stopped, Some(Substate::Failed), 2));
+    assert_eq!(site.query("B").unwrap().exit_code, Code::DEPENDENCY_FAIL);
+}
+
+const DISABLED: (State, Option<Substate>) = (State::Stopped, Some(Substate::Disabled));
+
+#[track_caller]
+fn assert_rests_disabled(site: &mut Site) {
+    site.advance(2 * HOUR).unwrap();
+    let a = site.query("A").unwrap();
+    assert_eq!((a.state, a.substate), DISABLED);
+    assert_eq!((a.generation.0, a.desired), (1, Desired::Down));
+    assert_eq!(refused(site.start("A")), 1058);
+    set_startup(site, "A", Startup::Automatic);
+    assert_eq!(state(site, "A"), (State::Stopped, Some(Substate::Operator), 1));
+    site.start("A").unwrap();
+    assert_eq!(life(site, "A"), 2);
+}
+
+#[test]
+fn what_is_disabled_while_it_waits_to_restart_does_not() {
+    let (mut site, _) = site([Probe::new("A").on(13, Act::Panic)]);
+    site.allow_crashes();
+    site.send("A", Message::Word(13)).unwrap();
+    site.run_to_rest().unwrap();
+    assert!(matches!(state(&mut site, "A").1, Some(Substate::Backoff { .. })));
+    let from = site.events().len();
+    set_startup(&mut site, "A", Startup::Disabled);
+    assert_eq!(changes_from(&site, from), ["A 1 Stopped -> Stopped disabled"]);
+    site.allow_stranded();
+    site.advance(HOUR).unwrap();
+    assert_eq!((state(&mut site, "A").0, life(&mut site, "A")), (State::Stopped, 1));
+    assert_eq!(refused(site.start("A")), 1058);
+}
+
+#[test]
+fn what_is_disabled_while_it_runs_ends_with_its_life() {
+    let (mut site, _) = site([Probe::new("A").on(13, Act::Exit)]);
+    set_startup(&mut site, "A", Startup::Disabled);
+    assert_eq!(state(&mut site, "A"), (State::Running, None, 1));
+    site.send("A", Message::Word(13)).unwrap();
+    assert_rests_disabled(&mut site);
+}
+
+#[test]
+fn what_is_disabled_while_it_is_held_does_not_come_back() {
+    let (mut site, _) = site([Probe::new("A")]);
+    hold(&mut site, "A", HOUR).unwrap();
+    set_startup(&mut site, "A", Startup::Disabled);
+    assert_rests_disabled(&mut site);
+}
+
+#[test]
+fn what_is_disabled_while_it_restarts_does_not_start_again() {
+    let (mut site, _) = site([Probe::new("A").stop(Does::Checkpoints(4))]);
+    let restart = site.order("A", Command::Restart).unwrap().operation.unwrap();
+    set_startup(&mut site, "A", Startup::Disabled);
+    assert_eq!(site.wait(restart, MINUTE).code, Code::DISABLED);
+    assert_rests_disabled(&mut site);
+}
+
+#[test]
+fn what_is_disabled_while_a_backup_has_it_down_stays_down() {
+    let (mut site, _) = site([Probe::new("A"), Probe::new("B")]);
+    let backup = accepted(site.ask(Ask::Backup)).operation.unwrap();
+    set_startup(&mut site, "A", Startup::Disabled);
+    assert_eq!(site.wait(backup, HOUR).code, Code::OK);
+    assert_eq!(life(&mut site, "B"), 2);
+    assert_rests_disabled(&mut site);
+}
+
+#[test]
+fn a_copy_that_outlives_its_backup_is_not_taken_for_that_of_the_next() {
+    let (builder, _) = with([Probe::new("A")]);
+    let mut site = builder
+        .backup_takes(15 * MINUTE)
+        .setting(&contract::settings::keys::BACKUP_LEASE, &(10 * MINUTE))
+        .start()
+        .unwrap();
+    let backup = |site: &mut Site| accepted(site.ask(Ask::Backup)).operation.unwrap();
+    let first = backup(&mut site);
+    let outcome = site.wait(first, HOUR);
+    assert_eq!((outcome.code, now(&site)), (Code::SPECIFIC, 10 * MINUTE));
+    let second = backup(&mut site);
+    // The first copy is through five minutes later; the second would be after fifteen.
+    let outcome = site.wait(second, HOUR);
+    assert_eq!((outcome.code, now(&site)), (Code::SPECIFIC, 20 * MINUTE), "its lease, too");
+    assert_eq!(reporters(&mut site, ids::BACKUP_COMPLETED), [""; 0]);
+    let log = site.log("smsbkup.log").unwrap();
+    assert_eq!(log.iter().filter(|line| line.contains("Too late: the copy at")).count(), 1);
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use contract::control::{DeadReason, HostControl, ServiceCommand};
+use contract::control::{Ask, DeadReason, HostControl, ServiceCommand};
 use contract::lifecycle::{
     Code, Command, CommandOptions, Exit, Isolation, State, Substate, WhenHung,
 };
@@ -13,7 +13,7 @@ use smsexec_sim::{CallVerdict, Hook, Site, What};
 use status::ids;
 
 use crate::seen::{
-    HOUR, MINUTE, SECOND, crashes, dead_letters, life, now, refused, reporters, service,
+    HOUR, MINUTE, SECOND, accepted, crashes, dead_letters, life, now, refused, reporters, service,
     seven_hangs, site, starts_from, starts_panic, state, thirteen_panics_once, with,
 };
 
@@ -231,6 +231,27 @@ fn an_exclusive_one_is_not_started_by_command_before_unless_somebody_insists() {
     site.run_to_rest().unwrap();
     site.start("A").unwrap();
     assert_eq!(state(&mut site, "A"), (State::Running, None, 4));
+}
+
+#[test]
+fn nobody_waits_longer_than_half_a_minute_for_one_that_waits_for_such_code() {
+    let mut site = exclusive();
+    site.advance(HUNG + MINUTE).unwrap();
+    assert_eq!(state(&mut site, "A"), (State::StartPending, None, 2));
+    let restart = accepted(site.ask(Ask::Service(ServiceCommand::Restart))).operation.unwrap();
+    let begin = now(&site);
+    assert_eq!(site.wait(restart, HOUR).code, Code::OK);
+    assert_eq!(now(&site), begin + 30 * SECOND, "SMS_EXECUTIVE runs without it");
+    assert_eq!(state(&mut site, "A"), (State::StartPending, None, 3));
+
+    // Whoever starts it is told so in time, and whoever insists has it at once.
+    let start = site.order("A", Command::Start).unwrap();
+    assert_eq!(start.code, Code::ALREADY_RUNNING);
+    let outcome = site.wait(start.operation.unwrap(), HOUR);
+    assert_eq!(outcome.code, Code::REQUEST_TIMEOUT);
+    site.order_with("A", Command::Start, FORCE).unwrap();
+    site.run_to_rest().unwrap();
+    assert_eq!(state(&mut site, "A"), (State::Running, None, 3));
 }
 
 #[test]

@@ -1,0 +1,215 @@
+//! What an operator does with a group.
+
+use std::collections::HashSet;
+
+use contract::control::{Accepted, Refusal};
+use contract::lifecycle::{Code, Command, CommandOptions, Desired, State, Substate};
+use contract::time::Moment;
+
+use super::super::dependencies::some_of;
+use super::super::{Executive, SUPERSEDED};
+use super::run::Goal;
+
+impl Executive {
+    /// Starts, stops or restarts a group, one member after the other. A stop takes `persist` and
+    /// `dependents`, a start and a restart `force`, as for a component; nothing needs `queue`,
+    /// for a group waits for its members anyway.
+    ///
+    /// The operation ends with 0 when the members run, or are stopped; with the code of the
+    /// first that has failed.
+    ///
+    /// # Errors
+    /// 1060 if there is no such group; 1052 for any other command; 1115 and 1055 as for a
+    /// component; 1056 for a start when all run, or the reason why those that do not cannot be
+    /// started; 1062 for a stop when none runs, which is remembered as the operator's wish; 1051
+    /// if others that run depend on a member.
+    pub fn command_group(
+        &mut self,
+        now: Moment,
+        name: &str,
+        command: Command,
+        options: CommandOptions,
+    ) -> Result<Accepted, Refusal> {
+        let group = self.group_named(name)?;
+        let subject = format!("group:{}", self.groups[group].name);
+        if command != Command::Stop {
+            self.check_executive(&subject)?;
+        }
+        let members = self.groups[group].members.clone();
+        let (goal, to_stop, to_start) = match command {
+            Command::Start => (Goal::Start, Vec::new(), self.wanted_up(&members, &subject)?),
+            Command::Stop => {
+                self.check_stop_of_group(&members, &subject, options)?;
+                (Goal::Stop, members, Vec::new())
+            }
+            Command::Restart => (Goal::Restart, members.clone(), self.wanted_again(&members)),
+            _ => {
+                return Err(Refusal::new(
+                    Code::INVALID_CONTROL,
+                    subject,
+                    format!("a group takes no {command}"),
+                    "a group is started, stopped and restarted; its members take the rest",
+                ));
+            }
+        };
+        self.end_run(group, Code::CANCELLED, SUPERSEDED);
+        let operation = self.next_operation();
+        for index in to_stop.iter().chain(&to_start) {
+            self.drop_own_plans(*index);
+        }
+        match goal {
+            Goal::Stop => self.want_group_down(now, &to_stop, options),
+            _ => self.want_group_up(now, goal, group, &to_stop, &to_start, options),
+        }
+        self.begin_commanded(now, group, goal, &to_stop, &to_start, operation);
+        self.settle(now);
+        Ok(Accepted { operation: Some(operation), code: Code::OK, note: "accepted".into() })
+    }
+
+    fn group_named(&self, name: &str) -> Result<usize, Refusal> {
+        let found = self.groups.iter().position(|group| group.name.eq_ignore_ascii_case(name));
+        found.ok_or_else(|| {
+            let names: Vec<&str> = self.groups().collect();
+            let way_out = match names.as_slice() {
+                [] => "this site has no groups".to_owned(),
+                names => format!("there are {}", some_of(names)),
+            };
+            let reason = "no group has that name";
+            Refusal::new(Code::DOES_NOT_EXIST, format!("group:{name}"), reason, way_out)
+        })
+    }
+
+    /// Whatever was ahead of a member gives way to the group's command.
+    fn drop_own_plans(&mut self, index: usize) {
+        self.resolve(index, Code::CANCELLED, "its group was commanded");
+        self.cancel_queued(index);
+        let ahead = &mut self.records[index].ahead;
+        (ahead.starts_again, ahead.leaving) = (false, false);
+    }
+
+    fn want_group_down(&mut self, now: Moment, members: &[usize], options: CommandOptions) {
+        for index in members {
+            self.want_down(*index, options);
+            if self.records[*index].is_backing_off() {
+                self.set_stopped(now, *index, Substate::Operator, None);
+            }
+        }
+        // None, if nobody said that they are to be stopped too.
+        for outsider in self.outsiders(members) {
+            self.stop_with(now, outsider);
+        }
+    }
+
+    fn want_group_up(
+        &mut self,
+        now: Moment,
+        goal: Goal,
+        group: usize,
+        to_stop: &[usize],
+        to_start: &[usize],
+        options: CommandOptions,
+    ) {
+        for index in to_stop {
+            if self.records[*index].desired != Desired::Down {
+                self.want(*index, Desired::Up);
+            }
+        }
+        for index in to_start {
+            self.want(*index, Desired::Up);
+            self.records[*index].ahead.forced = options.force;
+            if self.records[*index].state == State::Stopped {
+                self.set_stopped(now, *index, Substate::Backoff { until: now }, None);
+            }
+        }
+        if goal == Goal::Start {
+            for index in self.groups[group].members.clone() {
+                self.keep_up(index);
+            }
+        }
+    }
+
+    /// A stop that has not got there yet has no say any more.
+    fn keep_up(&mut self, index: usize) {
+        let record = &self.records[index];
+        let down = matches!(record.state, State::Stopped | State::StopPending);
+        if !down && record.desired == Desired::Down {
+            self.stay(index);
+            self.want(index, Desired::Up);
+        }
+    }
+
+    /// Those that a start brings up: all that are down and may be started.
+    fn wanted_up(&mut self, members: &[usize], subject: &str) -> Result<Vec<usize>, Refusal> {
+        let is_down = |index: &usize| {
+            matches!(self.records[*index].state, State::Stopped | State::StopPending)
+        };
+        let down: Vec<usize> = members.iter().copied().filter(is_down).collect();
+        let startable: Vec<usize> =
+            down.iter().copied().filter(|index| !self.is_barred(*index)).collect();
+        if startable.is_empty() {
+            let why = down.iter().find_map(|index| self.check_start(*index).err());
+            return Err(why.unwrap_or_else(|| {
+                let way_out = "restart ends their lives and begins others";
+                Refusal::new(Code::ALREADY_RUNNING, subject, "all of its members run", way_out)
+            }));
+        }
+        for index in &startable {
+            self.forgive(*index);
+        }
+        Ok(startable)
+    }
+
+    /// Those that a restart brings back: all but what an operator has stopped.
+    fn wanted_again(&mut self, members: &[usize]) -> Vec<usize> {
+        for index in members {
+            self.forgive(*index);
+        }
+        let comes_back = |index: &usize| {
+            self.records[*index].desired != Desired::Down && !self.is_barred(*index)
+        };
+        members.iter().copied().filter(comes_back).collect()
+    }
+
+    fn check_stop_of_group(
+        &mut self,
+        members: &[usize],
+        subject: &str,
+        options: CommandOptions,
+    ) -> Result<(), Refusal> {
+        let lives = |index: &usize| {
+            let record = &self.records[*index];
+            record.state != State::Stopped || record.is_backing_off()
+        };
+        if !members.iter().any(lives) {
+            for index in members {
+                self.want_down(*index, options);
+            }
+            let reason = "none of its members runs";
+            return Err(Refusal::new(
+                Code::NOT_ACTIVE,
+                subject,
+                reason,
+                "start begins their lives",
+            ));
+        }
+        let outsiders = if options.dependents { Vec::new() } else { self.outsiders(members) };
+        match outsiders.is_empty() {
+            true => Ok(()),
+            false => Err(self.dependents_run(subject, &outsiders)),
+        }
+    }
+
+    /// Those outside a group that live and depend on a member that lives.
+    fn outsiders(&self, members: &[usize]) -> Vec<usize> {
+        let inside: HashSet<usize> = members.iter().copied().collect();
+        let living = members.iter().filter(|index| self.records[**index].state != State::Stopped);
+        let mut found = Vec::new();
+        let mut seen = HashSet::new();
+        for dependent in living.flat_map(|index| self.living_dependents(*index)) {
+            if !inside.contains(&dependent) && seen.insert(dependent) {
+                found.push(dependent);
+            }
+        }
+        found
+    }
+}
