@@ -62,6 +62,10 @@ impl Host {
                 StatusMessage::informational(ids::COMPONENT_NOT_APPLICABLE).with(why)
             }
             (_, Substate::Completed) => StatusMessage::informational(ids::COMPONENT_COMPLETED),
+            // No mishap of its own either, whatever its budget.
+            (Exit::Dependency(on), Substate::Failed) => {
+                StatusMessage::error(ids::COMPONENT_DEPRIVED).with(on)
+            }
             // Its restart type, and not its budget, is why it stays down.
             (exit, Substate::Failed) if !self.is_restarted(transition.id) => {
                 StatusMessage::error(ids::COMPONENT_ENDED).with(exit.to_string())
@@ -245,7 +249,11 @@ impl Host {
             Notice::Removed(id) => (Some(id), StatusMessage::informational(ids::COMPONENT_REMOVED)),
             Notice::ControlTimedOut(id, state) => {
                 let message = StatusMessage::warning(ids::CONTROL_TIMED_OUT);
-                let control = if *state == State::PausePending { "pause" } else { "resume" };
+                let control = match state {
+                    State::StartPending => "start",
+                    State::PausePending => "pause",
+                    _ => "resume",
+                };
                 (Some(id), message.with(control).with("30s"))
             }
             Notice::Deprived(id, of) => {

@@ -206,7 +206,7 @@ pub enum Notice {
     Removed(ComponentId),
     /// Its startup type was the first, and is the second now.
     StartupChanged(ComponentId, Startup, Startup),
-    /// What it depends on, named here, is not to be had.
+    /// It is stopped, because what it requires, named here, has failed.
     Deprived(ComponentId, String),
     /// It is still in that state although its time is up.
     ControlTimedOut(ComponentId, State),

@@ -182,6 +182,9 @@ catalogue! {
     CONTROL_TIMED_OUT = 60021, Warning, None, Own,
         "The component did not answer the control \"%1\" within %2 (1053). It is not ended for that.",
         "%1 the control, %2 how long; a stop that takes too long is 60008";
+    COMPONENT_DEPRIVED = 60022, Error, None, Own,
+        "The component does not run: %1, on which it depends, is not to be had (1068). Start it in Service Manager when that runs.",
+        "%1 what it depends on; as event 7001 of the Service Control Manager";
 
     EXECUTIVE_STOPPED = 60101, Informational, EXECUTIVE, Own,
         "SMS_EXECUTIVE has stopped.", "all its components have stopped";

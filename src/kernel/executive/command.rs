@@ -287,7 +287,8 @@ impl Executive {
             Some(operation) => Accepted { operation: Some(operation.id), code, note },
             None => {
                 // Its time may have run out before: whoever waits now waits as long again.
-                if record.deadline.is_none() && !record.ahead.waiting {
+                let Ahead { waiting, overdue, .. } = record.ahead;
+                if record.deadline.is_none() && (overdue || !waiting) {
                     self.set_deadline(index, now + PENDING_MAX);
                 }
                 Accepted { code, note, ..self.begin_operation(index, target) }

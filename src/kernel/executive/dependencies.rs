@@ -322,14 +322,12 @@ impl Executive {
     }
 
     pub(super) fn fail_for_want_of(&mut self, now: Moment, index: usize, name: String) {
-        let exit = Exit::Dependency(name.clone());
+        let exit = Exit::Dependency(name);
         self.set_waiting(index, false);
         let record = &mut self.records[index];
         record.last_exit = Some(exit.clone());
-        let id = record.id;
         let text = exit.to_string();
         self.set_stopped(now, index, Substate::Failed, Some(exit));
-        self.notice(Notice::Deprived(id, name));
         self.resolve(index, Code::DEPENDENCY_FAIL, &text);
         self.run_queued(now, index);
     }

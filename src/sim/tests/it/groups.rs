@@ -443,3 +443,25 @@ fn a_group_in_an_order_that_its_dependencies_contradict_is_refused() {
     assert_eq!(refusal.code, Code::CIRCULAR_DEPENDENCY, "A waits for C, C for B, and B for A");
     assert!(refusal.reason.contains("the order of a group"), "{refusal}");
 }
+
+#[test]
+fn a_chain_of_dependencies_may_be_as_long_as_it_likes() {
+    const LONG: usize = 2_000;
+    let name = |index: usize| format!("L{index}");
+    let links = (0..LONG).map(|index| {
+        let probe = Probe::new(&*name(index)).manual();
+        let on = index.checked_sub(1).map(name);
+        probe.declares(|probe| probe.depends_on.extend(on.map(Into::into))).build().0
+    });
+    let mut site = Site::primary("PS1").components(links).start().unwrap();
+    let (first, last) = (name(0), name(LONG - 1));
+    let running = |site: &mut Site| service(site).running;
+    site.start(&last).unwrap();
+    assert_eq!(running(&mut site), LONG as u64, "it takes all others along");
+    let stop = site.order_with(&first, Command::Stop, DEPENDENTS).unwrap().operation.unwrap();
+    assert_eq!(site.wait(stop, MINUTE).code, Code::OK);
+    assert_eq!(running(&mut site), 0);
+    let _guard = starts_panic(&mut site, "L0");
+    let start = site.order(&last, Command::Start).unwrap().operation.unwrap();
+    assert_eq!(site.wait(start, MINUTE).code, Code::DEPENDENCY_FAIL, "one after the other");
+}

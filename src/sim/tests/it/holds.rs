@@ -367,6 +367,7 @@ fn what_depends_on_a_held_component_fails_when_that_does_not_come_back() {
     site.advance(HOUR).unwrap();
     assert_eq!(state(&mut site, "B"), (State::Stopped, Some(Substate::Failed), 2));
     assert_eq!(site.query("B").unwrap().exit_code, Code::DEPENDENCY_FAIL);
+    assert_eq!(reporters(&mut site, ids::COMPONENT_DEPRIVED), ["B"]);
 }
 
 const DISABLED: (State, Option<Substate>) = (State::Stopped, Some(Substate::Disabled));

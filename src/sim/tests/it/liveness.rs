@@ -249,6 +249,7 @@ fn nobody_waits_longer_than_half_a_minute_for_one_that_waits_for_such_code() {
     assert_eq!(start.code, Code::ALREADY_RUNNING);
     let outcome = site.wait(start.operation.unwrap(), HOUR);
     assert_eq!(outcome.code, Code::REQUEST_TIMEOUT);
+    assert_eq!(reporters(&mut site, ids::CONTROL_TIMED_OUT), ["A"; 3]);
     site.order_with("A", Command::Start, FORCE).unwrap();
     site.run_to_rest().unwrap();
     assert_eq!(state(&mut site, "A"), (State::Running, None, 3));
