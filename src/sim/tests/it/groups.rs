@@ -424,7 +424,10 @@ fn a_member_that_is_started_while_its_group_is_stopped_stays_up() {
     let stop = site.order("group:g", Command::Stop).unwrap().operation.unwrap();
     // B crashes before its turn, and is started by hand.
     site.allow_crashes();
-    site.control("B", Command::Kill).unwrap();
+    let _guard = thirteen_panics_once(&mut site, "B");
+    site.send("B", Message::Word(13)).unwrap();
+    site.run_to_rest().unwrap();
+    assert_eq!(state(&mut site, "B"), (State::Stopped, Some(Substate::Operator), 1));
     site.start("B").unwrap();
     assert_eq!(site.wait(stop, MINUTE).code, Code::OK);
     assert_eq!(
