@@ -1,6 +1,6 @@
 //! What can be seen of a site, and its settings.
 
-use contract::control::{Ask, DeadLetter, HostControl, Refusal, SettingView, Told};
+use contract::control::{Ask, CrashRecord, DeadLetter, HostControl, Refusal, SettingView, Told};
 use contract::settings::{Setting, SettingValue};
 use contract::status::StatusRecord;
 use contract::store::Kept;
@@ -99,6 +99,18 @@ impl Site {
         match self.ask(Ask::Messages { component: None, last: usize::MAX }) {
             Ok(Told::Messages(records)) => records,
             told => unreachable!("messages were asked for, told {told:?}"),
+        }
+    }
+
+    /// How lives of a component went wrong, oldest first.
+    ///
+    /// # Errors
+    /// 1060 if there is no such component; 1067 if the executive was killed.
+    pub fn crashes(&mut self, component: &str) -> Result<Vec<CrashRecord>, Refusal> {
+        let component = Some(component.to_owned());
+        match self.ask(Ask::Crashes { component, last: usize::MAX })? {
+            Told::Crashes(crashes) => Ok(crashes),
+            told => unreachable!("crashes were asked for, told {told:?}"),
         }
     }
 
