@@ -75,11 +75,12 @@ pub(super) fn charged(site: &mut Site, name: &str) -> usize {
     crashes.iter().filter(|crash| crash.charged).count()
 }
 
-/// The messages to a component that were set aside.
+/// The messages to a component that were set aside: the executive picks them out.
 pub(super) fn dead_letters(site: &mut Site, name: &str) -> Vec<DeadLetter> {
-    let mut letters = site.dead_letters().expect("the executive is there");
-    letters.retain(|letter| letter.component == name);
-    letters
+    match site.ask(Ask::DeadLetters { component: Some(name.to_owned()), last: usize::MAX }) {
+        Ok(Told::DeadLetters(letters)) => letters,
+        told => unreachable!("dead letters were asked for, told {told:?}"),
+    }
 }
 
 /// How long the site has been there.
