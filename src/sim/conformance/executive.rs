@@ -18,7 +18,9 @@ use super::stage::{
     BLOCKS, HOUR, LONG, MINUTE, SECOND, blocks_for, fault, fault_in_life, panics, post,
     run_until_running, site,
 };
-use super::view::{changes_from, delivered, generation, now, refused, service, status, times};
+use super::view::{
+    changes_from, delivered, generation, generations, now, refused, service, status, times,
+};
 use super::{Case, Kit, Ran};
 use crate::event::{Event, What};
 use crate::probe::{Does, Probe};
@@ -74,7 +76,7 @@ fn goes_offline(kit: &Kit, a: Registration, heeds_mode: bool) -> Site {
     assert_eq!(status(&mut site, "A").restart_required, [keys::MODE.key]);
     assert_eq!(status(&mut site, "B").restart_required, [""; 0]);
     makes_no_call(kit, &mut site, heeds_mode, |site| drop(site.restart("A").expect("it runs")));
-    assert_eq!(["A", "B", "C"].map(|name| generation(&mut site, name)), [2, 1, 1]);
+    assert_eq!(generations(&mut site, ["A", "B", "C"]), [2, 1, 1]);
 
     // Stopped at the change, it has nothing to be restarted for.
     site.set_mode(Mode::Online).expect("there is such a setting");
@@ -375,7 +377,7 @@ fn backup_outlives_a_kill(kit: &Kit) {
     let after = post(kit, &mut site, "A", 3..6);
 
     go_to(&mut site, WINDOW + HOUR - SECOND);
-    assert_eq!(["A", "B", "C"].map(|name| generation(&mut site, name)), [1; 3]);
+    assert_eq!(generations(&mut site, ["A", "B", "C"]), [1; 3]);
     go_to(&mut site, WINDOW + HOUR);
     assert_eq!(status(&mut site, "A").generation.0, 2, "its lease has run out");
     assert_eq!(reporters(&mut site, ids::HOLD_RAN_OUT), [host::EXECUTIVE]);
@@ -383,7 +385,7 @@ fn backup_outlives_a_kill(kit: &Kit) {
     site.advance(MINUTE).expect("it comes to rest");
     let sent = [before, after].concat();
     assert_eq!(delivered(&site, "A", &sent), sent, "in order, and once");
-    assert_eq!(["A", "B", "C"].map(|name| generation(&mut site, name)), [2; 3]);
+    assert_eq!(generations(&mut site, ["A", "B", "C"]), [2; 3]);
 }
 
 /// A copy that takes longer than the lease is not waited for.
@@ -397,7 +399,7 @@ fn lease_runs_out(kit: &Kit) {
     run_until_running(&mut site, &["A", "B", "C"]);
     site.advance(2 * HOUR).expect("it comes to rest");
     assert_eq!(delivered(&site, "A", &sent), sent, "in order, and once");
-    let lives = ["A", "B", "C"].map(|name| generation(&mut site, name));
+    let lives = generations(&mut site, ["A", "B", "C"]);
     assert_eq!(lives, [2; 3], "the copy that comes too late starts nothing");
     assert_eq!(reporters(&mut site, ids::HOLD_ENDED), [""; 0], "and ends nothing");
 }

@@ -37,6 +37,10 @@ pub(super) fn generation(site: &mut Site, name: &str) -> u64 {
     status(site, name).generation.0
 }
 
+pub(super) fn generations<const N: usize>(site: &mut Site, names: [&str; N]) -> [u64; N] {
+    names.map(|name| generation(site, name))
+}
+
 pub(super) fn is_running(site: &mut Site, name: &str) -> bool {
     state(site, name) == State::Running
 }

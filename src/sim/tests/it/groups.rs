@@ -10,8 +10,8 @@ use smsexec_sim::probe::{Does, Probe};
 use smsexec_sim::{Site, What};
 
 use crate::seen::{
-    HOUR, MINUTE, SECOND, changes_from, crash, life, now, operation, refused, reporters, service,
-    site, starts_from, starts_panic, state, thirteen_panics_once, with,
+    HOUR, MINUTE, SECOND, changes_from, crash, life, lives, now, operation, refused, reporters,
+    service, site, starts_from, starts_panic, state, thirteen_panics_once, with,
 };
 
 const ABC: [&str; 3] = ["A", "B", "C"];
@@ -101,7 +101,7 @@ fn a_restart_does_not_bring_back_what_is_temporary_or_was_stopped() {
 
     // An operator's restart brings the temporary one back, and not what an operator stopped.
     site.restart("group:g").unwrap();
-    assert_eq!(["A", "B", "C"].map(|name| life(&mut site, name)), [3, 2, 1]);
+    assert_eq!(lives(&mut site, ["A", "B", "C"]), [3, 2, 1]);
     // A crash of a temporary one is nobody else's affair.
     crash(&mut site, "B");
     site.allow_stranded();
@@ -127,7 +127,7 @@ fn a_member_that_an_operator_stops_meanwhile_stays_stopped() {
     site.stop("B").unwrap();
     site.advance(MINUTE).unwrap();
     assert_eq!(state(&mut site, "B"), (State::Stopped, Some(Substate::Operator), 1));
-    assert_eq!(["A", "C"].map(|name| life(&mut site, name)), [2, 2]);
+    assert_eq!(lives(&mut site, ["A", "C"]), [2, 2]);
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn a_member_that_has_failed_restarts_its_group_if_it_escalates_and_fails_it_in_t
     let crash = |site: &mut Site| {
         site.send("B", Message::Word(13)).unwrap();
         site.advance(MINUTE).unwrap();
-        ABC.map(|name| life(site, name))
+        lives(site, ABC)
     };
     // Within its own budget it restarts alone; beyond it, with all, at the group's charge.
     assert_eq!(crash(&mut site), [1, 2, 1]);
@@ -283,7 +283,7 @@ fn a_run_that_waits_for_a_delay_ends_with_a_stop_of_the_executive_at_once() {
     drop(guard);
     site.service(ServiceCommand::Start).unwrap();
     site.advance(HOUR).unwrap();
-    assert_eq!(["A", "B", "C"].map(|name| life(&mut site, name)), [3, 3, 2], "no more than once");
+    assert_eq!(lives(&mut site, ["A", "B", "C"]), [3, 3, 2], "no more than once");
 }
 
 /// B requires A, C only depends on it.
@@ -332,7 +332,7 @@ fn a_start_takes_what_it_depends_on_along_and_fails_with_it() {
     let b = b.manual().declares(|b| b.depends_on = vec!["A".into()]);
     let (mut site, _) = site([a.manual(), b]);
     site.start("B").unwrap();
-    assert_eq!(["A", "B"].map(|name| life(&mut site, name)), [1, 1]);
+    assert_eq!(lives(&mut site, ["A", "B"]), [1, 1]);
     site.stop("B").unwrap();
     site.stop("A").unwrap();
 

@@ -13,8 +13,8 @@ use smsexec_sim::probe::{Does, Probe};
 use status::ids;
 
 use crate::seen::{
-    HOUR, MINUTE, SECOND, accepted, life, now, operation, refused, reporters, site, starts_panic,
-    state,
+    HOUR, MINUTE, SECOND, accepted, life, lives, now, operation, refused, reporters, site,
+    starts_panic, state,
 };
 
 const STOPPED_HELD: (State, Option<Substate>, u64) = (State::Stopped, Some(Substate::Held), 1);
@@ -259,7 +259,7 @@ fn a_stop_that_lasts_is_ended_by_a_start_and_by_nothing_else() {
         assert!(!site.query(name).unwrap().persist);
     }
     start_anew(&mut site);
-    assert_eq!(["A", "B"].map(|name| life(&mut site, name)), [5, 3]);
+    assert_eq!(lives(&mut site, ["A", "B"]), [5, 3]);
     assert_eq!(state(&mut site, "A").0, State::Running);
 }
 

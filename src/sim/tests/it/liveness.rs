@@ -13,7 +13,7 @@ use smsexec_sim::{CallVerdict, Hook, Site, What};
 use status::ids;
 
 use crate::seen::{
-    HOUR, MINUTE, SECOND, crash, life, now, refused, reporters, service, seven_hangs, site,
+    HOUR, MINUTE, SECOND, crash, life, lives, now, refused, reporters, service, seven_hangs, site,
     starts_from, starts_panic, state, with,
 };
 
@@ -66,7 +66,7 @@ fn a_thread_that_is_lost_costs_only_the_one_whose_code_hangs() {
 
     site.advance(HUNG).unwrap();
     site.send("C", Message::Word(4)).unwrap();
-    let lives = ["A", "B", "C", "D"].map(|name| life(&mut site, name));
+    let lives = lives(&mut site, ["A", "B", "C", "D"]);
     assert_eq!(lives, [1, 1, 2, 1], "C has begun anew at once, A waits for its delay");
     assert_eq!(c.take(), ["start 2", "message 1", "message 2", "message 3", "message 4"]);
     assert_eq!(b.take(), ["start 1"]);

@@ -41,6 +41,10 @@ pub fn life(site: &mut Site, name: &str) -> u64 {
     state(site, name).2
 }
 
+pub fn lives<const N: usize>(site: &mut Site, names: [&str; N]) -> [u64; N] {
+    names.map(|name| life(site, name))
+}
+
 /// What components of whatever name changed from event number `from` on, such as
 /// "A 1 Starting -> Running".
 pub fn changes_from(site: &Site, from: usize) -> Vec<String> {
