@@ -130,9 +130,7 @@ impl Lane {
             epoch = self.shared.epoch.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
         });
         let (_, old) = std::mem::replace(&mut *self.shared.orders(), unbounded());
-        while let Ok(order) = old.try_recv() {
-            discard(order);
-        }
+        discard_all(&old);
         self.shared.end(epoch)
     }
 }
@@ -144,13 +142,9 @@ impl Shared {
     }
 
     fn clear(&self) {
-        while let Ok(parcel) = self.parcels.try_recv() {
-            discard(parcel);
-        }
+        discard_all(&self.parcels);
         let orders = self.orders().1.clone();
-        while let Ok(order) = orders.try_recv() {
-            discard(order);
-        }
+        discard_all(&orders);
     }
 
     fn orders(&self) -> MutexGuard<'_, (Sender<Order>, Receiver<Order>)> {
@@ -158,7 +152,15 @@ impl Shared {
     }
 }
 
-/// Payloads are component code, and nobody else catches what their drop panics with.
+/// Drops what waits in a channel one by one: payloads are component code, and nobody else catches
+/// what their drop panics with.
+fn discard_all<T>(channel: &Receiver<T>) {
+    while let Ok(item) = channel.try_recv() {
+        discard(item);
+    }
+}
+
+/// All ends are gone, and so is whoever would have taken out what lies in the lane.
 impl Drop for Shared {
     fn drop(&mut self) {
         self.clear();
@@ -173,9 +175,7 @@ impl LaneEnd {
 
     /// Drops what waits in the lane but orders: a store has it, and it is delivered from there.
     pub fn discard_parcels(&self) {
-        while let Ok(parcel) = self.parcels.try_recv() {
-            discard(parcel);
-        }
+        discard_all(&self.parcels);
     }
 
     /// Whether another end has taken this one's place: whoever holds this one is to stop.

@@ -21,10 +21,10 @@ mod failures;
 mod lifecycle;
 mod messages;
 mod races;
+mod stage;
 mod supervision;
 mod timing;
 mod view;
-mod witness;
 mod wrapped;
 
 use std::any::Any;

@@ -42,7 +42,7 @@ impl Site {
     pub(crate) fn bad_ending(&mut self) -> Option<String> {
         let mut problems = Vec::new();
         if !self.leniency.crashes {
-            let crashes = self.crashes();
+            let crashes = self.crashed();
             if !crashes.is_empty() {
                 let more = crashes.len().saturating_sub(NAMED);
                 problems.extend(crashes.into_iter().take(NAMED));
@@ -71,7 +71,7 @@ impl Site {
     }
 
     /// The lives that ended badly and by no doing of the test, a line each.
-    fn crashes(&self) -> Vec<String> {
+    fn crashed(&self) -> Vec<String> {
         let mut excused = BTreeSet::new();
         let mut crashes = Vec::new();
         for event in self.events() {

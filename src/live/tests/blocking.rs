@@ -6,27 +6,24 @@ mod common;
 use std::time::Duration;
 
 use common::{
-    ASK, BLOCK, Does, LONG, Probe, STOP_AND_KILL, Watched, ask, await_state, service, site_on, tell,
+    ASK, BLOCK, Does, LONG, Probe, STOP_AND_KILL, Watched, ask, await_state, dedicated, manual,
+    service, site_on, tell, zombies_end,
 };
 use contract::Descriptor;
 use contract::control::{HostControl, ServiceCommand, Until};
 use contract::id::Generation;
-use contract::lifecycle::{
-    Code, Command, CommandOptions, Exit, Isolation, Startup, State, WhenHung,
-};
+use contract::lifecycle::{Code, Command, CommandOptions, Exit, State, WhenHung};
 use contract::message::Message;
 use smsexec_live::Site;
 
-fn dedicated(descriptor: &mut Descriptor) {
-    descriptor.isolation = Isolation::Dedicated;
+fn exclusive(descriptor: &mut Descriptor) {
+    descriptor.exclusive = true;
 }
 
 /// Has it wait at its gate in a message.
 fn block(site: &Site, name: &str, watched: &Watched) {
     site.send(name, Message::Word(BLOCK)).unwrap();
-    watched.expect("start 1");
-    watched.expect("message 1000 in 1");
-    watched.expect("message blocks");
+    watched.expect_blocked();
 }
 
 /// Commands it, and moves the clock on until a stop that does not come about has run out.
@@ -103,19 +100,11 @@ fn a_stop_of_all_gives_a_blocked_thread_up_and_code_that_came_back_is_forgiven()
     assert_eq!(transitions.try_recv().ok(), None, "that changes nothing else");
 }
 
-/// Waits until all code has come back. Nothing else tells it than a look.
-fn zombies_end(site: &mut Site) {
-    while !service(site).zombies.is_empty() {
-        std::thread::yield_now();
-    }
-}
-
 #[test]
 fn a_start_that_blocks_is_ended_at_its_time_and_tried_again_on_a_fresh_thread() {
     let (probe, blocked) = Probe::new("A");
-    let manual =
-        |d: &mut Descriptor| (d.startup, d.isolation) = (Startup::Manual, Isolation::Dedicated);
-    let mut site = site_on(1, [probe.start(Does::Block).declares(manual)]);
+    let probe = probe.start(Does::Block).declares(manual).declares(dedicated);
+    let mut site = site_on(1, [probe]);
     tell(&mut site, "A", Command::Start).unwrap();
     blocked.expect("start 1");
     blocked.expect("start blocks");
@@ -179,8 +168,7 @@ fn what_waited_in_an_inbox_of_a_lost_thread_comes_when_the_hook_comes_back() {
 #[test]
 fn an_exclusive_component_waits_until_its_code_has_come_back() {
     let (probe, blocked) = Probe::new("A");
-    let exclusive = |d: &mut Descriptor| (d.exclusive, d.isolation) = (true, Isolation::Dedicated);
-    let mut site = site_on(1, [probe.declares(exclusive)]);
+    let mut site = site_on(1, [probe.declares(dedicated).declares(exclusive)]);
     block(&site, "A", &blocked);
     stop_in_vain(&mut site, "A");
     let refusal = site.start("A").unwrap_err();
@@ -197,8 +185,7 @@ fn an_exclusive_component_waits_until_its_code_has_come_back() {
 #[test]
 fn an_exclusive_component_starts_beside_its_zombie_when_somebody_insists() {
     let (probe, blocked) = Probe::new("A");
-    let exclusive = |d: &mut Descriptor| (d.exclusive, d.isolation) = (true, Isolation::Dedicated);
-    let mut site = site_on(1, [probe.declares(exclusive)]);
+    let mut site = site_on(1, [probe.declares(dedicated).declares(exclusive)]);
     block(&site, "A", &blocked);
     stop_in_vain(&mut site, "A");
     let force = CommandOptions { force: true, ..CommandOptions::default() };
@@ -210,10 +197,9 @@ fn an_exclusive_component_starts_beside_its_zombie_when_somebody_insists() {
 #[test]
 fn a_hung_component_is_found_by_the_watchdog_and_begins_anew_where_it_wants_to() {
     let (first, blocked) = Probe::new("A");
-    let restart =
-        |d: &mut Descriptor| (d.when_hung, d.isolation) = (WhenHung::Restart, Isolation::Dedicated);
+    let first = first.declares(|d| d.when_hung = WhenHung::Restart);
     let (second, reported) = Probe::new("B");
-    let mut site = site_on(1, [first.declares(restart), second.declares(dedicated)]);
+    let mut site = site_on(1, [first.declares(dedicated), second.declares(dedicated)]);
     block(&site, "A", &blocked);
     block(&site, "B", &reported);
     site.advance(Duration::from_secs(190)).unwrap();

@@ -11,10 +11,10 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
-use common::{Does, LONG, Probe, site_on, tell};
+use common::{Does, LONG, Probe, manual, site_on, tell};
 use contract::control::{Accepted, HostControl, Refusal, Until};
 use contract::id::OpId;
-use contract::lifecycle::{Code, Command, Startup, State};
+use contract::lifecycle::{Code, Command, State};
 use crossbeam_channel::Receiver;
 use smsexec_live::{Handle, Transition};
 
@@ -195,7 +195,6 @@ fn operate(mut handle: Handle, log: &Receiver<Transition>, seed: u64) -> Vec<Ent
 #[test]
 fn what_many_operators_are_told_could_have_been_told_to_one_after_the_other() {
     let (probe, watched) = Probe::new("A");
-    let manual = |d: &mut contract::Descriptor| d.startup = Startup::Manual;
     let mut site = site_on(2, [probe.start(Does::Later).stop(Does::Later).declares(manual)]);
     let transitions = site.watch().unwrap();
     let history: Vec<Entry> = std::thread::scope(|scope| {

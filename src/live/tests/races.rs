@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use common::{
     BLOCK, Does, LONG, PANIC, Probe, STOP_AND_KILL, Watched, ask, await_state, impatient_site,
-    service, site_on, tell,
+    manual, site_on, tell, zombies_end,
 };
 use contract::Descriptor;
 use contract::control::{Accepted, HostControl, Outcome, Refusal, Until};
 use contract::id::{Generation, OpId};
-use contract::lifecycle::{Code, Command, CommandOptions, Exit, Startup, State, Substate};
+use contract::lifecycle::{Code, Command, CommandOptions, Exit, State, Substate};
 use contract::message::Message;
 use crossbeam_channel::Receiver;
 use smsexec_live::{Handle, Site, Transition};
@@ -40,7 +40,6 @@ impl Arena {
     /// A component that waits for its first start.
     fn new(probe: impl FnOnce(Probe) -> Probe) -> Self {
         let (new, watched) = Probe::new("A");
-        let manual = |d: &mut Descriptor| d.startup = Startup::Manual;
         let site = site_on(2, [probe(new).declares(manual)]);
         let transitions = site.watch().unwrap();
         let (state, generation) = (State::Stopped, Generation(0));
@@ -448,9 +447,7 @@ fn a_hook_that_comes_back_at_the_instant_at_which_its_thread_is_given_up() {
         for _ in 0..2 {
             while blocked.lines.recv_timeout(LONG).unwrap() != "message goes on" {}
         }
-        while !service(&mut site).zombies.is_empty() {
-            std::thread::yield_now();
-        }
+        zombies_end(&mut site);
         await_state(&mut site, "B", State::Running);
         site.send("B", Message::Word(round)).unwrap();
         let handled = format!("message {round} in");

@@ -1,57 +1,21 @@
 //! A live site with components of a test's own, on real time.
 #![allow(missing_docs, reason = "a test's name says it")]
 
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+mod common;
+
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use contract::cloud::{CloudCommand, CloudView};
-use contract::control::{HostControl, Refusal};
+use common::{LONG, Silent, ask_for_nothing, site_of};
+use contract::control::HostControl;
 use contract::lifecycle::{Code, Exit, State};
-use contract::outside::{Outside, Pending};
 use contract::store::Kept;
 use contract::{
-    Answer, Command, Component, Context, Descriptor, Failure, Fault, Message, Registration,
-    Request, Start, Started, Ticket,
+    Answer, Command, Component, Context, Descriptor, Fault, Message, Registration, Start, Started,
+    Ticket,
 };
-use site::SiteDefinition;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use smsexec_live::{Options, Site};
-
-const LONG: Duration = Duration::from_secs(60);
-
-/// An outside that never answers, and tells when it is no longer asked to.
-struct Silent(std::sync::Mutex<Sender<&'static str>>);
-
-struct Asked(Sender<&'static str>);
-
-impl Drop for Asked {
-    fn drop(&mut self) {
-        let _ = self.0.send("abandoned");
-    }
-}
-
-impl Outside for Silent {
-    fn perform(&self, _: Request) -> Pending {
-        let asked = Asked(self.0.lock().unwrap().clone());
-        let _ = asked.0.send("asked");
-        Box::pin(async move {
-            let _asked = asked;
-            std::future::pending::<Answer>().await
-        })
-    }
-
-    fn cloud(&self, _: CloudCommand) -> Result<CloudView, Refusal> {
-        Ok(CloudView::default())
-    }
-
-    fn keep(&self, _: &Kept) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn snapshot(&self) -> Result<String, Failure> {
-        Ok("nowhere".into())
-    }
-}
 
 /// Tells a test what happens to it.
 struct Teller(Sender<String>);
@@ -68,12 +32,7 @@ impl Component for Teller {
         let _ = self.0.send(format!("message {number}"));
         match number {
             7 => panic!("seven"),
-            8 => {
-                cx.request(Request::Probe {
-                    url: "https://nowhere.example".into(),
-                    time_out: LONG,
-                });
-            }
+            8 => ask_for_nothing(cx),
             9 => cx.after(Duration::from_millis(20), "soon"),
             _ => {}
         }
@@ -94,6 +53,16 @@ impl Component for Teller {
     }
 }
 
+/// A site of one component, with the default options.
+fn site_with<C: Component + 'static>(
+    name: &str,
+    outside: Silent,
+    make: impl Fn() -> C + Send + Sync + 'static,
+) -> Site {
+    let component = Registration::new(name, Descriptor::new("a test's own", "own.log"), make);
+    site_of(vec![component], outside, Options::default())
+}
+
 struct Bench {
     site: Site,
     told: Receiver<String>,
@@ -101,14 +70,10 @@ struct Bench {
 }
 
 fn bench() -> Bench {
-    let (tell, told) = channel();
-    let (ask, outside) = channel();
-    let tell = std::sync::Mutex::new(tell);
-    let make = move || Teller(tell.lock().unwrap().clone());
-    let teller = Registration::new("TELLER", Descriptor::new("tells", "teller.log"), make);
-    let silent = Arc::new(Silent(std::sync::Mutex::new(ask)));
-    let definition = SiteDefinition::primary("PS1");
-    let site = Site::start(&definition, vec![teller], silent, Options::default()).unwrap();
+    let (tell, told) = unbounded();
+    let (ask, outside) = unbounded();
+    let silent = Silent { tell: Some(ask), ..Silent::default() };
+    let site = site_with("TELLER", silent, move || Teller(tell.clone()));
     Bench { site, told, outside }
 }
 
@@ -246,14 +211,9 @@ impl Component for Chain {
 #[test]
 fn an_advance_waits_for_the_end_of_what_a_timer_has_begun() {
     const LINKS: u64 = 100_000;
-    let (tell, told) = channel();
-    let (ask, _outside) = channel();
-    let tell = std::sync::Mutex::new(tell);
-    let make = move || Chain { tell: tell.lock().unwrap().clone(), links: LINKS, come: 0 };
-    let chain = Registration::new("CHAIN", Descriptor::new("a chain", "chain.log"), make);
-    let silent = Arc::new(Silent(std::sync::Mutex::new(ask)));
-    let definition = SiteDefinition::primary("PS1");
-    let mut site = Site::start(&definition, vec![chain], silent, Options::default()).unwrap();
+    let (tell, told) = unbounded();
+    let make = move || Chain { tell: tell.clone(), links: LINKS, come: 0 };
+    let mut site = site_with("CHAIN", Silent::default(), make);
     site.advance(Duration::from_secs(300)).unwrap();
     assert_eq!(told.try_recv(), Ok(format!("{LINKS} have come")));
 }
@@ -290,43 +250,16 @@ impl Component for Burst {
 
 #[test]
 fn a_burst_that_the_last_timer_sends_is_handled_to_its_end() {
-    let (tell, told) = channel();
-    let (ask, _outside) = channel();
-    let tell = std::sync::Mutex::new(tell);
-    let make = move || Burst { tell: tell.lock().unwrap().clone(), come: 0 };
-    let burst = Registration::new("BURST", Descriptor::new("a burst", "burst.log"), make);
-    let silent = Arc::new(Silent(std::sync::Mutex::new(ask)));
-    let definition = SiteDefinition::primary("PS1");
-    let _site = Site::start(&definition, vec![burst], silent, Options::default()).unwrap();
+    let (tell, told) = unbounded();
+    let make = move || Burst { tell: tell.clone(), come: 0 };
+    let _site = site_with("BURST", Silent::default(), make);
     assert_eq!(told.recv_timeout(LONG).as_deref(), Ok("all have come"));
-}
-
-/// An outside that cannot keep anything.
-struct FullDisk;
-
-impl Outside for FullDisk {
-    fn perform(&self, _: Request) -> Pending {
-        Box::pin(std::future::pending())
-    }
-
-    fn cloud(&self, _: CloudCommand) -> Result<CloudView, Refusal> {
-        Ok(CloudView::default())
-    }
-
-    fn keep(&self, _: &Kept) -> Result<(), Failure> {
-        Err(Failure::new(contract::FailureKind::Disk, "it is full"))
-    }
-
-    fn snapshot(&self) -> Result<String, Failure> {
-        Err(Failure::new(contract::FailureKind::Disk, "it is full"))
-    }
 }
 
 #[test]
 fn a_setting_that_cannot_be_kept_is_not_acknowledged() {
-    let definition = SiteDefinition::primary("PS1");
-    let mut site =
-        Site::start(&definition, Vec::new(), Arc::new(FullDisk), Options::default()).unwrap();
+    let outside = Silent { disk_is_full: true, ..Silent::default() };
+    let mut site = site_of(Vec::new(), outside, Options::default());
     let refusal = site.set_mode(contract::settings::Mode::Offline).unwrap_err();
     assert_eq!(refusal.code, Code::SPECIFIC);
     assert!(refusal.reason.contains("it is full"), "{refusal}");
@@ -335,31 +268,8 @@ fn a_setting_that_cannot_be_kept_is_not_acknowledged() {
     assert_eq!(site.service(contract::control::ServiceCommand::Stop).unwrap().code, Code::OK);
 }
 
-/// An outside that tells what it has kept.
-#[derive(Default)]
-struct Keeper(Arc<std::sync::Mutex<Kept>>);
-
-impl Outside for Keeper {
-    fn perform(&self, _: Request) -> Pending {
-        Box::pin(std::future::pending())
-    }
-
-    fn cloud(&self, _: CloudCommand) -> Result<CloudView, Refusal> {
-        Ok(CloudView::default())
-    }
-
-    fn keep(&self, kept: &Kept) -> Result<(), Failure> {
-        *self.0.lock().unwrap() = kept.clone();
-        Ok(())
-    }
-
-    fn snapshot(&self) -> Result<String, Failure> {
-        Ok("nowhere".into())
-    }
-}
-
 /// Fails to start if its generation has not been kept.
-struct Fenced(Arc<std::sync::Mutex<Kept>>);
+struct Fenced(Arc<Mutex<Kept>>);
 
 impl Component for Fenced {
     fn start(&mut self, _: &Start<'_>, cx: &mut Context<'_>) -> Result<Started, Fault> {
@@ -374,13 +284,9 @@ impl Component for Fenced {
 
 #[test]
 fn a_generation_is_kept_before_its_life_begins() {
-    let keeper = Keeper::default();
-    let kept = Arc::clone(&keeper.0);
-    let make = move || Fenced(Arc::clone(&kept));
-    let fenced = Registration::new("FENCED", Descriptor::new("is fenced", "fenced.log"), make);
-    let definition = SiteDefinition::primary("PS1");
-    let mut site =
-        Site::start(&definition, vec![fenced], Arc::new(keeper), Options::default()).unwrap();
+    let outside = Silent::default();
+    let kept = Arc::clone(&outside.kept);
+    let mut site = site_with("FENCED", outside, move || Fenced(Arc::clone(&kept)));
     for _ in 0..200 {
         site.restart("FENCED").unwrap();
     }

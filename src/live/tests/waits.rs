@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{ASK, BLOCK, Does, FLOOD, LONG, Probe, await_state, site_on, tell};
+use common::{ASK, BLOCK, Does, FLOOD, LONG, Probe, await_state, manual, site_on, tell};
 use contract::control::{Ask, HostControl, ServiceCommand, Until};
 use contract::id::{Generation, OpId};
 use contract::lifecycle::{Code, Command, State, Substate};
@@ -34,7 +34,7 @@ fn an_operation_is_waited_for_while_it_is_under_way_and_after() {
 #[test]
 fn a_state_a_generation_and_rest_are_waited_for() {
     let (probe, watched) = Probe::new("A");
-    let mut site = site_on(1, [probe.start(Does::Block).declares(|d| d.startup = manual())]);
+    let mut site = site_on(1, [probe.start(Does::Block).declares(manual)]);
     let mut other = site.handle();
     std::thread::scope(|scope| {
         let waits = scope.spawn(move || {
@@ -54,10 +54,6 @@ fn a_state_a_generation_and_rest_are_waited_for() {
     tell(&mut site, "A", Command::Kill).unwrap();
     let settled = site.wait_for("A", Until::Settled, LONG).unwrap();
     assert_eq!((settled.state, settled.substate), (State::Stopped, Some(Substate::Operator)));
-}
-
-fn manual() -> contract::lifecycle::Startup {
-    contract::lifecycle::Startup::Manual
 }
 
 #[test]
@@ -98,9 +94,7 @@ fn questions_are_answered_while_a_component_blocks_its_thread() {
     let (third, same_thread) = Probe::new("C");
     let mut site = site_on(2, [first, second, third]);
     site.send("A", Message::Word(BLOCK)).unwrap();
-    blocked.expect("start 1");
-    blocked.expect("message 1000 in 1");
-    blocked.expect("message blocks");
+    blocked.expect_blocked();
     assert_eq!(site.query("A").unwrap().state, State::Running);
     site.stop("B").unwrap();
     site.start("B").unwrap();
@@ -121,7 +115,6 @@ fn questions_are_answered_while_a_component_blocks_its_thread() {
 fn a_sibling_s_news_does_not_wait_for_a_hook_that_blocks() {
     let (first, running) = Probe::new("A");
     let (second, blocked) = Probe::new("B");
-    let manual = |d: &mut contract::Descriptor| d.startup = manual();
     let second = second.start(Does::Block).declares(manual);
     let (third, _also_running) = Probe::new("C");
     let mut site = site_on(1, [first.declares(manual), second, third.declares(manual)]);

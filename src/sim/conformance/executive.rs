@@ -14,13 +14,15 @@ use contract::{
 };
 use status::ids;
 
+use super::stage::{
+    BLOCKS, HOUR, LONG, MINUTE, SECOND, blocks_for, fault, fault_in_life, panics, post,
+    run_until_running, site,
+};
 use super::view::{
-    HOUR, LONG, MINUTE, SECOND, changes_from, delivered, generation, now, plain, post, refused,
-    run_until_running, service, site, starts_panic, status, stop_blocks, times,
+    changes_from, delivered, generation, generations, now, refused, service, status, times,
 };
 use super::{Case, Kit, Ran};
 use crate::event::{Event, What};
-use crate::faults::CallVerdict;
 use crate::probe::{Does, Probe};
 use crate::run::Site;
 
@@ -74,7 +76,7 @@ fn goes_offline(kit: &Kit, a: Registration, heeds_mode: bool) -> Site {
     assert_eq!(status(&mut site, "A").restart_required, [keys::MODE.key]);
     assert_eq!(status(&mut site, "B").restart_required, [""; 0]);
     makes_no_call(kit, &mut site, heeds_mode, |site| drop(site.restart("A").expect("it runs")));
-    assert_eq!(["A", "B", "C"].map(|name| generation(&mut site, name)), [2, 1, 1]);
+    assert_eq!(generations(&mut site, ["A", "B", "C"]), [2, 1, 1]);
 
     // Stopped at the change, it has nothing to be restarted for.
     site.set_mode(Mode::Online).expect("there is such a setting");
@@ -155,10 +157,7 @@ fn changes_while_starting(a: Registration) -> Site {
         }
     };
     set(&mut site, &[ONE, OTHER], "old");
-    let _guard = site.fault_code(|call| match (call.hook, call.generation.0) {
-        (crate::Hook::Start, 1) => CallVerdict::Hang(Some(2 * SECOND)),
-        _ => CallVerdict::Pass,
-    });
+    let _guard = fault_in_life(&mut site, 1, "A", "start", blocks_for(2 * SECOND));
     site.order("A", Command::Start).expect("it is stopped");
     site.advance(SECOND).expect("it comes to rest");
     assert_eq!(status(&mut site, "A").state, State::StartPending);
@@ -206,7 +205,7 @@ fn x03(kit: &Kit) -> Ran {
     };
     for anew in [restarted, killed] {
         let mut site = site([
-            plain(kit, "A"),
+            kit.plain("A"),
             kit.declared("B", |b| b.startup = Startup::Manual),
             kit.declared("C", |c| c.startup = Startup::Disabled),
         ]);
@@ -246,7 +245,7 @@ fn x04(kit: &Kit) -> Ran {
 /// A site that is backed up every night at two, where C depends on B and B on A.
 fn backed_up(kit: &Kit, takes: Duration, others: impl IntoIterator<Item = Registration>) -> Site {
     let layers = [
-        plain(kit, "A"),
+        kit.plain("A"),
         kit.declared("B", |b| b.depends_on = vec!["A".into()]),
         kit.declared("C", |c| c.depends_on = vec!["B".into()]),
     ];
@@ -269,17 +268,17 @@ fn backup_by_schedule(kit: &Kit) {
     let others = [
         kit.declared("D", |d| d.isolation = Isolation::Dedicated),
         Probe::new("E").stop(Does::Hang).build().0,
-        plain(kit, "F"),
+        kit.plain("F"),
         kit.declared("G", |g| g.startup = Startup::Manual),
-        plain(kit, "H"),
+        kit.plain("H"),
     ];
     let mut site = backed_up(kit, 10 * MINUTE, others);
     site.stop("F").expect("it runs");
-    let pausable = kit.registration.descriptor.pausable;
+    let pausable = kit.is_pausable();
     if pausable {
         site.pause("H").expect("it can be paused");
     }
-    let guard = stop_blocks(&mut site, "D");
+    let guard = fault(&mut site, "D", "stop", BLOCKS);
     go_to(&mut site, WINDOW - SECOND);
     let from = site.events().len();
     go_to(&mut site, WINDOW + 2 * MINUTE);
@@ -378,7 +377,7 @@ fn backup_outlives_a_kill(kit: &Kit) {
     let after = post(kit, &mut site, "A", 3..6);
 
     go_to(&mut site, WINDOW + HOUR - SECOND);
-    assert_eq!(["A", "B", "C"].map(|name| generation(&mut site, name)), [1; 3]);
+    assert_eq!(generations(&mut site, ["A", "B", "C"]), [1; 3]);
     go_to(&mut site, WINDOW + HOUR);
     assert_eq!(status(&mut site, "A").generation.0, 2, "its lease has run out");
     assert_eq!(reporters(&mut site, ids::HOLD_RAN_OUT), [host::EXECUTIVE]);
@@ -386,7 +385,7 @@ fn backup_outlives_a_kill(kit: &Kit) {
     site.advance(MINUTE).expect("it comes to rest");
     let sent = [before, after].concat();
     assert_eq!(delivered(&site, "A", &sent), sent, "in order, and once");
-    assert_eq!(["A", "B", "C"].map(|name| generation(&mut site, name)), [2; 3]);
+    assert_eq!(generations(&mut site, ["A", "B", "C"]), [2; 3]);
 }
 
 /// A copy that takes longer than the lease is not waited for.
@@ -400,7 +399,7 @@ fn lease_runs_out(kit: &Kit) {
     run_until_running(&mut site, &["A", "B", "C"]);
     site.advance(2 * HOUR).expect("it comes to rest");
     assert_eq!(delivered(&site, "A", &sent), sent, "in order, and once");
-    let lives = ["A", "B", "C"].map(|name| generation(&mut site, name));
+    let lives = generations(&mut site, ["A", "B", "C"]);
     assert_eq!(lives, [2; 3], "the copy that comes too late starts nothing");
     assert_eq!(reporters(&mut site, ids::HOLD_ENDED), [""; 0], "and ends nothing");
 }
@@ -414,7 +413,7 @@ fn x06(kit: &Kit) -> Ran {
     assert_eq!((hung.exit_status, hung.zombies.len()), (Some(0), 0), "its value was dropped");
 
     let mut site = fifty(kit, kit.declared("HUNG", |d| d.isolation = Isolation::Dedicated));
-    let _guard = stop_blocks(&mut site, "HUNG");
+    let _guard = fault(&mut site, "HUNG", "stop", BLOCKS);
     let hung = stop_with_one_hung(&mut site, 32 * SECOND);
     assert_eq!(hung.exit_status, Some(21));
     assert_eq!(hung.zombies, [("HUNG".to_owned(), contract::Generation(1))]);
@@ -429,7 +428,7 @@ fn x06(kit: &Kit) -> Ran {
 }
 
 fn fifty(kit: &Kit, hung: Registration) -> Site {
-    let others = (1..50).map(|number| plain(kit, &format!("C{number}")));
+    let others = (1..50).map(|number| kit.plain(&format!("C{number}")));
     site(std::iter::once(hung).chain(others))
 }
 
@@ -459,7 +458,7 @@ fn stop_with_one_hung(site: &mut Site, lasting: Duration) -> contract::control::
 fn x07(kit: &Kit) -> Ran {
     let depends =
         |name: &str, on: &'static str| kit.declared(name, |d| d.depends_on = vec![on.into()]);
-    let mut site = site([depends("B", "A"), plain(kit, "A")]);
+    let mut site = site([depends("B", "A"), kit.plain("A")]);
     let refusal = site.stop("A").expect_err("B depends on it and runs");
     assert_eq!(refusal.code, Code::DEPENDENTS_RUNNING);
     assert!(refusal.reason.ends_with(": B"), "{refusal}");
@@ -476,7 +475,7 @@ fn x07(kit: &Kit) -> Ran {
     ];
     assert_eq!(changes_from(&site, from, &["A", "B"]), expected);
 
-    let guard = starts_panic(&mut site, "A");
+    let guard = fault(&mut site, "A", "start", panics());
     assert_eq!(refused(site.start("A")), 1064);
     site.advance(MINUTE).expect("it comes to rest");
     assert_eq!(status(&mut site, "A").substate, Some(Substate::Failed));
@@ -490,7 +489,7 @@ fn x07(kit: &Kit) -> Ran {
 
     for circle in [
         vec![depends("A", "A")],
-        vec![depends("A", "B"), depends("B", "A"), plain(kit, "C")],
+        vec![depends("A", "B"), depends("B", "A"), kit.plain("C")],
         vec![depends("A", "B"), depends("B", "C"), depends("C", "A")],
     ] {
         let refusal = Site::primary("PS1").components(circle).start().expect_err("a circle");

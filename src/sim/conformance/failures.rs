@@ -6,15 +6,18 @@ use std::time::Duration;
 use contract::control::{Ask, HostControl, ServiceCommand};
 use contract::id::MessageId;
 use contract::lifecycle::{
-    Code, Command, Exit, Group, HoldKind, Restart, Startup, State, Strategy, Substate,
+    Code, Command, Exit, Group, HoldKind, Restart, State, Strategy, Substate,
 };
 use contract::{Message, Registration};
 use kernel::Hook;
 
-use super::witness::{
-    HOUR, LONG, SECOND, assert_sound, bring_up, changes, changes_since_up, charged, crashes,
-    deliveries, ends, fault, fault_in_first_life, is_kept, operation, panics, running, settled,
-    site,
+use super::stage::{
+    BLOCKS, HOUR, LONG, MINUTE, SECOND, bring_up, fault, fault_in_life, operation, panics, post,
+    run_until_running, running, untidy_site,
+};
+use super::view::{
+    COMES_UP, COMES_UP_AGAIN, FAILS_TO_START, GOES_DOWN, assert_runs, assert_sound, changes,
+    changes_since_up, charged, deliveries, ends, generation, is_kept, settled, state,
 };
 use super::wrapped::Values;
 use super::{Case, Kit, Ran};
@@ -36,8 +39,8 @@ const HALF_A_SECOND: Duration = Duration::from_millis(500);
 
 /// P01.
 fn p01(kit: &Kit) -> Ran {
-    let mut site = site([kit.plain("A", |_| {})]);
-    let _failing = fault_in_first_life(&mut site, "A", "start", panics());
+    let mut site = kit.waiting();
+    let _failing = fault_in_life(&mut site, 1, "A", "start", panics());
     let start = operation(&mut site, "A", Command::Start);
     let outcome = site.wait(start, LONG);
     assert_eq!(outcome.code, Code::EXCEPTION);
@@ -45,13 +48,10 @@ fn p01(kit: &Kit) -> Ran {
     assert_eq!((site.query("A").unwrap().crashes, charged(&mut site, "A")), (1, 1));
 
     site.advance(HALF_A_SECOND - Duration::from_nanos(1)).unwrap();
-    assert_eq!(
-        changes(&site, "A"),
-        ["1 Stopped -> Starting", "1 Starting -> Stopped waiting to restart"]
-    );
+    assert_eq!(changes(&site, "A"), FAILS_TO_START);
     site.advance(Duration::from_nanos(1)).unwrap();
-    site.run_until(LONG, |site| site.query("A").unwrap().state == State::Running);
-    assert_eq!(changes(&site, "A")[2..], ["2 Stopped -> Starting", "2 Starting -> Running"]);
+    run_until_running(&mut site, &["A"]);
+    assert_eq!(changes(&site, "A")[2..], COMES_UP_AGAIN);
     assert_sound(&site);
     Ran::Passed
 }
@@ -60,42 +60,35 @@ fn p01(kit: &Kit) -> Ran {
 /// after the other, or lie in the inbox when it starts.
 fn p02(kit: &Kit) -> Ran {
     for lie_there in [false, true] {
-        let mut site = site(["A", "B", "C"].map(|name| kit.plain(name, |_| {})));
+        let mut site = untidy_site(["A", "B", "C"].map(|name| kit.manual(name)));
         bring_up(&mut site, "B");
         bring_up(&mut site, "C");
         if !lie_there {
             bring_up(&mut site, "A");
         }
-        let sent = [1, 2, 3, 4, 5].map(|n| site.post("A", kit.message(n), None).unwrap());
+        let sent = post(kit, &mut site, "A", 1..6);
         let (handed, _dying) = dies_of(&mut site, sent[2]);
         site.run_to_rest().unwrap();
         if lie_there {
             operation(&mut site, "A", Command::Start);
         }
-        site.run_until(LONG, |site| site.query("A").unwrap().generation.0 == 2);
-        site.run_until(LONG, |site| site.query("A").unwrap().state == State::Running);
+        site.run_until(LONG, |site| generation(site, "A") == 2);
+        run_until_running(&mut site, &["A"]);
         site.run_to_rest().unwrap();
         comes_again(&mut site, &sent, &handed);
     }
     Ran::Passed
 }
 
-fn comes_again(site: &mut Site, sent: &[MessageId; 5], handed: &Handed) {
-    let [one, two, three, four, five] = *sent;
+fn comes_again(site: &mut Site, sent: &[MessageId], handed: &Handed) {
+    let [one, two, three, four, five] = *sent else { panic!("five were sent: {sent:?}") };
     let mut handed = handed.lock().unwrap().clone();
     handed.retain(|(id, _)| sent.contains(id));
     assert_eq!(handed, [(one, 1), (two, 1), (three, 1), (three, 2), (four, 1), (five, 1)]);
     assert_eq!(deliveries(site, sent), [(0, 1), (1, 1), (2, 1), (2, 2), (3, 2), (4, 2)]);
     assert!(sent.iter().all(|id| settled(site, *id) == 1), "each counts once");
-    assert_eq!(
-        changes_since_up(site, "A"),
-        [
-            "1 Running -> Stopped waiting to restart",
-            "2 Stopped -> Starting",
-            "2 Starting -> Running"
-        ]
-    );
-    assert_eq!(crashes(site, "A")[0].message, Some((three, 1)));
+    assert_restarted(site);
+    assert_eq!(site.crashes("A").unwrap()[0].message, Some((three, 1)));
     for sibling in ["B", "C"] {
         assert_eq!(changes_since_up(site, sibling), [""; 0], "its siblings live on");
     }
@@ -125,15 +118,12 @@ fn dies_of(site: &mut Site, message: MessageId) -> (Handed, Guard) {
 /// P03.
 fn p03(kit: &Kit) -> Ran {
     let values = Values::default();
-    let mut site = running(values.of(kit.plain("A", |_| {})));
+    let mut site = running(values.of(kit.manual("A")));
     site.allow_crashes();
     values.drop_panics(true);
     site.stop("A").expect("it is stopped all the same");
     values.drop_panics(false);
-    assert_eq!(
-        changes_since_up(&site, "A"),
-        ["1 Running -> Stopping", "1 Stopping -> Stopped by operator"]
-    );
+    assert_eq!(changes_since_up(&site, "A"), GOES_DOWN);
     let status = site.query("A").unwrap();
     assert_eq!(status.drop_panicked.as_deref(), Some("the drop panics"));
     assert_eq!((status.last_exit, status.crashes), (Some(Exit::Shutdown), 0));
@@ -143,8 +133,7 @@ fn p03(kit: &Kit) -> Ran {
     assert_eq!(charged(&mut site, "A"), 0);
 
     site.start("A").expect("the executive is alive, and the next start fine");
-    let status = site.query("A").unwrap();
-    assert_eq!((status.state, status.generation.0), (State::Running, 2));
+    assert_runs(&mut site, 2);
     assert_sound(&site);
     Ran::Passed
 }
@@ -162,10 +151,10 @@ fn p05(kit: &Kit) -> Ran {
         site.send("A", Message::Word(9)).unwrap();
         assert_ends(&mut site, after_ok, "completed", &Exit::Normal);
 
-        let fails = kit.plain("A", |descriptor| descriptor.restart = restart);
+        let fails = kit.manual_with("A", |descriptor| descriptor.restart = restart);
         let mut site = running(fails);
         let verdict = CallVerdict::Fail(7, "by the case".into());
-        let _failing = fault_in_first_life(&mut site, "A", "message", verdict);
+        let _failing = fault_in_life(&mut site, 1, "A", "message", verdict);
         site.send("A", kit.message(1)).unwrap();
         let exit = Exit::Error { code: 7, text: "by the case".into() };
         assert_ends(&mut site, after_error, "failed", &exit);
@@ -178,18 +167,23 @@ fn assert_ends(site: &mut Site, restarts: bool, why: &str, exit: &Exit) {
     let status = site.query("A").unwrap();
     assert_eq!(status.last_exit.as_ref(), Some(exit));
     site.advance(HOUR).unwrap();
-    let status = site.query("A").unwrap();
     if restarts {
-        let ended = "1 Running -> Stopped waiting to restart";
-        let expected = [ended, "2 Stopped -> Starting", "2 Starting -> Running"];
-        assert_eq!(changes_since_up(site, "A"), expected);
-        assert_eq!((status.state, status.generation.0), (State::Running, 2));
+        assert_restarted(site);
+        assert_runs(site, 2);
     } else {
         let ended = format!("1 Running -> Stopped {why}");
         assert_eq!(changes_since_up(site, "A"), [ended]);
-        assert_eq!(status.state, State::Stopped);
+        assert_eq!(state(site, "A"), State::Stopped);
     }
     assert_sound(site);
+}
+
+/// A has ended in its first life, and runs in its second.
+#[track_caller]
+fn assert_restarted(site: &Site) {
+    let [starts, runs] = COMES_UP_AGAIN;
+    let expected = ["1 Running -> Stopped waiting to restart", starts, runs];
+    assert_eq!(changes_since_up(site, "A"), expected);
 }
 
 /// P06: the one that does not apply is a probe, as a component cannot be made to say so from
@@ -198,10 +192,10 @@ fn p06(kit: &Kit) -> Ran {
     let (a, _) = Probe::new("A").start(Does::Ignore).manual().build();
     let group = Group::new("pair", Strategy::OneForAll, ["A", "B"]);
     let builder = Site::primary("PS1").group(group);
-    let mut site = builder.components([a, kit.plain("B", |_| {})]).start().expect("it starts");
+    let mut site = builder.components([a, kit.manual("B")]).start().expect("it starts");
     site.allow_stranded();
     site.start("group:pair").expect("the group starts");
-    assert_eq!(moves(&site, "B"), ["1 Stopped -> Starting", "1 Starting -> Running"]);
+    assert_eq!(moves(&site, "B"), COMES_UP);
 
     site.advance(HOUR).unwrap();
     let ignored = "1 Starting -> Stopped not applicable here";
@@ -210,7 +204,7 @@ fn p06(kit: &Kit) -> Ran {
     assert_eq!(status.substate, Some(Substate::Ignored));
     assert_eq!(status.last_exit, Some(Exit::Ignore("no such role here".into())), "that is why");
     assert_eq!((status.exit_code, status.crashes), (Code::OK, 0));
-    assert!(crashes(&mut site, "A").is_empty());
+    assert!(site.crashes("A").unwrap().is_empty());
     assert_sound(&site);
     Ran::Passed
 }
@@ -233,15 +227,14 @@ fn p07(kit: &Kit) -> Ran {
 }
 
 fn automatic(kit: &Kit) -> Registration {
-    kit.plain("A", |descriptor| descriptor.startup = Startup::Automatic)
+    kit.declared("A", |descriptor| descriptor.cancellable_start = true)
 }
 
 fn mail_outlives_a_kill(kit: &Kit) {
-    let mut site = site([automatic(kit)]);
-    site.run_until(LONG, |site| site.query("A").unwrap().state == State::Running);
-    let stuck = fault(&mut site, "A", "message", CallVerdict::Hang(None));
-    let sent: Vec<MessageId> =
-        (1..=3).map(|number| site.post("A", kit.message(number), None).unwrap()).collect();
+    let mut site = untidy_site([automatic(kit)]);
+    run_until_running(&mut site, &["A"]);
+    let stuck = fault(&mut site, "A", "message", BLOCKS);
+    let sent = post(kit, &mut site, "A", 1..4);
     site.run_to_rest().unwrap();
     let restart = operation(&mut site, "A", Command::Restart);
     site.kill();
@@ -250,7 +243,7 @@ fn mail_outlives_a_kill(kit: &Kit) {
     drop(stuck);
 
     site.start_again().expect("another starts from the store");
-    site.run_until(LONG, |site| site.query("A").unwrap().state == State::Running);
+    run_until_running(&mut site, &["A"]);
     site.run_to_rest().unwrap();
     assert_eq!(deliveries(&site, &sent), [(0, 2), (1, 2), (2, 2)], "in order, to the next life");
     assert!(sent.iter().all(|id| settled(&site, *id) == 1 && !is_kept(&site, *id)));
@@ -274,28 +267,28 @@ fn unclean_ends(site: &Site) -> usize {
 }
 
 fn a_hold_outlives_a_kill_and_not_its_lease(kit: &Kit) {
-    let mut site = site([automatic(kit)]);
+    let mut site = untidy_site([automatic(kit)]);
     site.ask(Ask::Hold { component: "A".into(), lease: HOUR }).expect("it is held");
-    site.advance(60 * SECOND).unwrap();
+    site.advance(MINUTE).unwrap();
     site.start_again().expect("another starts from the store");
     assert_eq!(site.query("A").unwrap().holds, [HoldKind::Maintenance]);
-    site.advance(HOUR - 61 * SECOND).unwrap();
+    site.advance(HOUR - MINUTE - SECOND).unwrap();
     assert_eq!(site.query("A").unwrap().state, State::Stopped, "its lease has not run out");
     site.advance(SECOND).unwrap();
-    site.run_until(LONG, |site| site.query("A").unwrap().state == State::Running);
+    run_until_running(&mut site, &["A"]);
     assert!(site.query("A").unwrap().holds.is_empty());
     assert!(site.kept().holds.is_empty(), "the store keeps none");
     assert_sound(&site);
 }
 
 fn a_stop_of_the_executive_is_not_left_over(kit: &Kit) {
-    let mut site = site([automatic(kit)]);
-    let _slow = fault(&mut site, "A", "stop", CallVerdict::Hang(None));
+    let mut site = untidy_site([automatic(kit)]);
+    let _slow = fault(&mut site, "A", "stop", BLOCKS);
     let stop = site.ask(Ask::Service(ServiceCommand::Stop)).expect("it is accepted");
     site.advance(SECOND).unwrap();
     assert_eq!(site.query("A").unwrap().holds, [HoldKind::Stopping], "{stop:?}");
     site.start_again().expect("another starts from the store");
-    site.run_until(LONG, |site| site.query("A").unwrap().state == State::Running);
+    run_until_running(&mut site, &["A"]);
     assert!(site.query("A").unwrap().holds.is_empty());
     assert_sound(&site);
 }

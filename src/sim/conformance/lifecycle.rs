@@ -7,10 +7,13 @@ use contract::id::MessageId;
 use contract::lifecycle::{Code, Command, Desired, Exit, Restart, Startup, State, Substate};
 use contract::{Generation, Message};
 
-use super::witness::{
-    HOUR, LONG, SECOND, assert_dispatched_while_running, assert_sound, bring_up, calls, changes,
-    changes_since_up, deliveries, end_of, ends, fault, is_kept, operation, refused, running,
-    settled, site,
+use super::stage::{
+    HOUR, SECOND, blocks_for, bring_up, end_of, fault, operate, operation, post, running,
+    untidy_site,
+};
+use super::view::{
+    COMES_UP, GOES_DOWN, assert_dispatched_while_running, assert_sound, calls, changes,
+    changes_since_up, deliveries, ends, is_kept, refused, settled,
 };
 use super::wrapped::Values;
 use super::{Case, Kit, Ran};
@@ -35,7 +38,7 @@ pub(super) const CASES: &[Case] = &[
 /// is asked of it.
 fn l01(kit: &Kit) -> Ran {
     let values = Values::default();
-    let mut site = site([values.of(kit.plain("A", |_| {}))]);
+    let mut site = untidy_site([values.of(kit.manual("A"))]);
     let status = site.query("a").expect("its name is found in any case");
     assert_eq!((status.state, status.substate), (State::Stopped, Some(Substate::NeverStarted)));
     assert_eq!((status.exit_code, status.generation), (Code::NEVER_STARTED, Generation(0)));
@@ -63,13 +66,13 @@ fn l01(kit: &Kit) -> Ran {
 
 /// L02.
 fn l02(kit: &Kit) -> Ran {
-    let mut site = site([kit.plain("A", |_| {})]);
+    let mut site = kit.waiting();
     let start = operation(&mut site, "A", Command::Start);
     assert_eq!(site.query("A").unwrap().state, State::StartPending);
     assert!(ends(&site, start).is_empty(), "it does not run yet");
     assert_eq!(end_of(&mut site, start), Code::OK);
 
-    assert_eq!(changes(&site, "A"), ["1 Stopped -> Starting", "1 Starting -> Running"]);
+    assert_eq!(changes(&site, "A"), COMES_UP);
     assert_eq!(calls(&site, "A", "start"), [1]);
     let runs = site.events().iter().position(|event| event.became("A", State::Running));
     let resolved = site.events().iter().position(
@@ -85,7 +88,7 @@ fn l02(kit: &Kit) -> Ran {
 
 /// L03: Running; and Paused, where the component can be.
 fn l03(kit: &Kit) -> Ran {
-    let mut site = running(kit.plain("A", |_| {}));
+    let mut site = kit.running();
     starts_in_vain(&mut site);
     if kit.is_pausable() {
         site.pause("A").expect("it pauses");
@@ -103,7 +106,7 @@ fn starts_in_vain(site: &mut Site) {
     site.advance(SECOND).unwrap();
     let before = site.query("A").unwrap();
     let changes_before = changes(site, "A");
-    assert_eq!(refused(site, "A", Command::Start), 1056);
+    assert_eq!(refused(site.order("A", Command::Start)), 1056);
     site.advance(SECOND).unwrap();
     let after = site.query("A").unwrap();
     assert_eq!((after.generation, after.since), (before.generation, before.since));
@@ -120,7 +123,7 @@ fn l04(_: &Kit) -> Ran {
     assert_eq!((status.state, status.substate), (State::Stopped, Some(Substate::Completed)));
     assert_eq!(status.desired, Desired::Up, "nobody has stopped it");
 
-    assert_eq!(refused(&mut site, "A", Command::Stop), 1062);
+    assert_eq!(refused(site.order("A", Command::Stop)), 1062);
     let status = site.query("A").unwrap();
     assert_eq!((status.substate, status.desired), (Some(Substate::Completed), Desired::Down));
     assert_eq!(site.kept().components["A"].desired, Desired::Down, "it outlives the process");
@@ -132,26 +135,22 @@ fn l04(_: &Kit) -> Ran {
 /// and one behind it.
 fn l05(kit: &Kit) -> Ran {
     for in_hand in [false, true] {
-        let mut site = running(kit.plain("A", |_| {}));
-        let slow = CallVerdict::Hang(Some(5 * SECOND));
+        let mut site = kit.running();
+        let slow = blocks_for(5 * SECOND);
         let guard = in_hand.then(|| fault(&mut site, "A", "message", slow));
-        let sent = [1, 2].map(|number| site.post("A", kit.message(number), None).unwrap());
+        let sent = post(kit, &mut site, "A", 1..3);
         if in_hand {
             site.run_to_rest().unwrap();
         }
-        let stop = operation(&mut site, "A", Command::Stop);
-        assert_eq!(end_of(&mut site, stop), Code::OK);
+        operate(&mut site, "A", Command::Stop);
         drop(guard);
 
-        assert_eq!(
-            changes_since_up(&site, "A"),
-            ["1 Running -> Stopping", "1 Stopping -> Stopped by operator"]
-        );
+        assert_eq!(changes_since_up(&site, "A"), GOES_DOWN);
         assert_eq!(calls(&site, "A", "stop"), [1]);
         let status = site.query("A").unwrap();
         assert_eq!((status.exit_code, status.last_exit), (Code::OK, Some(Exit::Shutdown)));
-        for id in sent {
-            assert_ne!(settled(&site, id) == 1, is_kept(&site, id), "acked, or handed back");
+        for id in &sent {
+            assert_ne!(settled(&site, *id) == 1, is_kept(&site, *id), "acked, or handed back");
         }
         assert_eq!(settled(&site, sent[0]) == 1, in_hand, "what was in its hands was handled");
 
@@ -168,8 +167,8 @@ fn l05(kit: &Kit) -> Ran {
 /// L06: the component's stop hook takes 5 s; and in addition a probe's returns at once and is
 /// done after 4.5 s.
 fn l06(kit: &Kit) -> Ran {
-    let mut blocking = running(kit.plain("A", |_| {}));
-    let slow = fault(&mut blocking, "A", "stop", CallVerdict::Hang(Some(5 * SECOND)));
+    let mut blocking = kit.running();
+    let slow = fault(&mut blocking, "A", "stop", blocks_for(5 * SECOND));
     two_stop_it(blocking, Some(slow));
     let (pending, journal) = Probe::new("A").stop(Does::Checkpoints(3)).manual().build();
     two_stop_it(running(pending), None);
@@ -190,10 +189,7 @@ fn two_stop_it(mut site: Site, _slow: Option<Guard>) {
     assert!(site.clock().now.since(began) > 4 * SECOND);
     assert_eq!(ends(&site, stop), [0], "both waits end with the one end of it");
     assert_eq!(calls(&site, "A", "stop"), [1]);
-    assert_eq!(
-        changes_since_up(&site, "A"),
-        ["1 Running -> Stopping", "1 Stopping -> Stopped by operator"]
-    );
+    assert_eq!(changes_since_up(&site, "A"), GOES_DOWN);
     assert_sound(&site);
 }
 
@@ -238,10 +234,9 @@ fn l08(kit: &Kit) -> Ran {
 
 /// A site whose A has been sent ten messages and is paused before it was handed any.
 fn paused_with_mail(kit: &Kit) -> (Site, Vec<MessageId>) {
-    let mut site = running(kit.plain("A", |_| {}));
-    let sent = (0..10).map(|number| site.post("A", kit.message(number), None).unwrap()).collect();
-    let pause = operation(&mut site, "A", Command::Pause);
-    assert_eq!(end_of(&mut site, pause), Code::OK);
+    let mut site = kit.running();
+    let sent = post(kit, &mut site, "A", 0..10);
+    operate(&mut site, "A", Command::Pause);
     (site, sent)
 }
 
@@ -257,7 +252,7 @@ fn assert_handled_once_in_order(site: &Site, sent: &[MessageId], life: u64) {
 /// L10: a component that declares a control of its own is handed that one, any other one 130.
 fn l10(kit: &Kit) -> Ran {
     let own = kit.registration.descriptor.controls.first().copied().unwrap_or(130);
-    let mut site = site([kit.plain("A", |descriptor| {
+    let mut site = untidy_site([kit.manual_with("A", |descriptor| {
         descriptor.controls = vec![own];
         descriptor.pausable = false;
     })]);
@@ -269,23 +264,23 @@ fn l10(kit: &Kit) -> Ran {
         }
         CallVerdict::Pass
     });
-    let _slow = fault(&mut site, "A", "start", CallVerdict::Hang(Some(SECOND)));
+    let _slow = fault(&mut site, "A", "start", blocks_for(SECOND));
 
     let start = operation(&mut site, "A", Command::Start);
-    assert_eq!(refused(&mut site, "A", Command::Custom(own)), 1061, "it has not begun to start");
+    assert_eq!(refused(site.order("A", Command::Custom(own))), 1061, "it has not begun to start");
     site.run_to_rest().unwrap();
-    assert_eq!(refused(&mut site, "A", Command::Custom(own)), 1061, "it is starting");
-    assert_eq!(site.wait(start, LONG).code, Code::OK);
+    assert_eq!(refused(site.order("A", Command::Custom(own))), 1061, "it is starting");
+    assert_eq!(end_of(&mut site, start), Code::OK);
 
     let accepted = site.order("A", Command::Custom(own)).expect("it takes that");
     assert_eq!((accepted.code, accepted.operation), (Code::OK, None));
     site.run_to_rest().unwrap();
-    assert_eq!(refused(&mut site, "A", Command::Custom(127)), 87);
+    assert_eq!(refused(site.order("A", Command::Custom(127))), 87);
     let other = if own == 255 { 254 } else { own + 1 };
-    assert_eq!(refused(&mut site, "A", Command::Custom(other)), 1052, "it does not declare that");
-    assert_eq!(refused(&mut site, "A", Command::Pause), 1052);
+    assert_eq!(refused(site.order("A", Command::Custom(other))), 1052, "it does not declare that");
+    assert_eq!(refused(site.order("A", Command::Pause)), 1052);
     site.stop("A").expect("it stops");
-    assert_eq!(refused(&mut site, "A", Command::Custom(own)), 1062);
+    assert_eq!(refused(site.order("A", Command::Custom(own))), 1062);
     assert_eq!(*handed.lock().unwrap(), [(own, 1)], "it was handed it once");
     Ran::Passed
 }

@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use contract::control::{DeadReason, HostControl};
 use contract::id::{ComponentId, MessageId};
-use contract::lifecycle::{Exit, State, Substate};
+use contract::lifecycle::{Exit, State};
 use contract::{Component, Context, Descriptor, Fault, Message, Registration};
 use status::ids;
 
-use super::view::{
-    HOUR, LONG, MINUTE, crash_once, crashes, dead_letters, delivered, generation, plain, post,
-    refused, run_until_running, site, status,
-};
+use super::stage::{HOUR, LONG, MINUTE, assert_fails_at, fault_where, post, site};
+use super::view::{dead_letters, delivered, generation, refused, status};
 use super::{Case, Kit, Ran};
 use crate::event::What;
 use crate::faults::CallVerdict;
@@ -26,14 +24,14 @@ pub(super) const CASES: &[Case] = &[
 fn m01(kit: &Kit) -> Ran {
     messages_for_a_stopped_one(kit);
     messages_that_expire(kit, HostControl::stop, HostControl::start);
-    if kit.registration.descriptor.pausable {
+    if kit.is_pausable() {
         messages_that_expire(kit, HostControl::pause, HostControl::resume);
     }
     Ran::Passed
 }
 
 fn messages_for_a_stopped_one(kit: &Kit) {
-    let mut site = site([plain(kit, "A")]);
+    let mut site = site([kit.plain("A")]);
     site.stop("A").expect("it runs");
     let sent = post(kit, &mut site, "A", 0..100);
     site.advance(HOUR).expect("it comes to rest");
@@ -50,7 +48,7 @@ type Verb = fn(&mut Site, &str) -> Result<contract::control::Accepted, contract:
 /// Of 100 messages every other one is of no use after half an hour, and the rest for as long as
 /// two hours or for ever. It takes an hour until their turn comes.
 fn messages_that_expire(kit: &Kit, down: Verb, up: Verb) {
-    let mut site = site([plain(kit, "A")]);
+    let mut site = site([kit.plain("A")]);
     down(&mut site, "A").expect("it runs");
     let (mut lasting, mut expiring) = (Vec::new(), Vec::new());
     for number in 0..100 {
@@ -78,12 +76,13 @@ fn messages_that_expire(kit: &Kit, down: Verb, up: Verb) {
 }
 
 fn m02(kit: &Kit) -> Ran {
-    let mut site = site([plain(kit, "A"), plain(kit, "B")]);
+    let mut site = site([kit.plain("A"), kit.plain("B")]);
     let poison = site.post("A", kit.message(0), None).expect("it is accepted");
-    let _guard = site.fault_code(move |call| match call.hook {
-        crate::Hook::Message { id, .. } if id == poison => CallVerdict::Panic("poison".into()),
-        _ => CallVerdict::Pass,
-    });
+    let _guard = fault_where(
+        &mut site,
+        CallVerdict::Panic("poison".into()),
+        move |call| matches!(call.hook, crate::Hook::Message { id, .. } if id == poison),
+    );
     let good = post(kit, &mut site, "A", 1..21);
     site.run_until(LONG, |site| delivered(site, "A", &good).len() == 20);
     site.run_to_rest().expect("it comes to rest");
@@ -102,18 +101,14 @@ fn m02(kit: &Kit) -> Ran {
 
     let a = status(&mut site, "A");
     assert_eq!((a.state, a.generation.0, a.inbox), (State::Running, 4, 0));
-    let died_of: Vec<_> = crashes(&mut site, "A").iter().map(|c| (c.message, c.charged)).collect();
+    let crashes = site.crashes("A").unwrap();
+    let died_of: Vec<_> = crashes.iter().map(|crash| (crash.message, crash.charged)).collect();
     let once = |failed| (Some((poison, failed)), failed == 1);
     assert_eq!(died_of, [once(1), once(2), once(3)], "it costs once");
     assert_eq!(generation(&mut site, "B"), 1, "its sibling is untouched");
 
     // And so it does: four crashes more are within the budget, a fifth is not.
-    for crash in 1..=5 {
-        run_until_running(&mut site, &["A"]);
-        crash_once(kit, &mut site, "A");
-        let has_failed = status(&mut site, "A").substate == Some(Substate::Failed);
-        assert_eq!(has_failed, crash == 5, "after {crash} crashes more");
-    }
+    assert_fails_at(kit, &mut site, 5);
     site.allow_stranded();
     Ran::Passed
 }
@@ -131,22 +126,22 @@ fn m04(kit: &Kit) -> Ran {
 }
 
 fn senders_outside(kit: &Kit) {
-    let mut site = site([kit.declared("A", |a| a.inbox_max = CAP as u32), plain(kit, "B")]);
+    let mut site = site([kit.declared("A", |a| a.inbox_max = CAP as u32), kit.plain("B")]);
     site.stop("A").expect("it runs");
     let mut sent = Vec::new();
     for number in 0..CAP {
-        sent.extend(post(kit, &mut site, "A", number..number + 1));
+        sent.extend(post(kit, &mut site, "A", [number]));
         site.run_to_rest().expect("it comes to rest");
     }
     assert_eq!(refused(site.post("A", kit.message(CAP), None)), 1816);
     assert_eq!(status(&mut site, "A").inbox, CAP, "nothing is dropped");
-    let other = post(kit, &mut site, "B", 0..1);
+    let other = post(kit, &mut site, "B", [0]);
     site.run_to_rest().expect("it comes to rest");
     assert_eq!(delivered(&site, "B", &other), other, "other inboxes are not concerned");
 
     site.start("A").expect("it is stopped");
     site.run_until(LONG, |site| status(site, "A").inbox == 0);
-    sent.extend(post(kit, &mut site, "A", CAP..CAP + 1));
+    sent.extend(post(kit, &mut site, "A", [CAP]));
     site.run_to_rest().expect("it comes to rest");
     assert_eq!(delivered(&site, "A", &sent), sent, "in order, and once");
     assert_eq!(dead_letters(&mut site, "A").len(), 0);
@@ -155,7 +150,7 @@ fn senders_outside(kit: &Kit) {
 fn senders_inside(kit: &Kit, shards: u8) {
     let a = kit.declared("A", |a| a.inbox_max = CAP as u32);
     let site = Site::primary("PS1")
-        .components([a, sender(kit, "S"), plain(kit, "B"), sender(kit, "T")])
+        .components([a, sender(kit, "S"), kit.plain("B"), sender(kit, "T")])
         .shards(shards)
         .start();
     let mut site = site.expect("the site starts");
@@ -181,7 +176,7 @@ fn senders_inside(kit: &Kit, shards: u8) {
 
     site.start("A").expect("it is stopped");
     site.run_until(LONG, |site| status(site, "A").inbox == 0 && waiting(site) == 0);
-    let last = post(kit, &mut site, "A", 0..1);
+    let last = post(kit, &mut site, "A", [0]);
     site.run_to_rest().expect("it comes to rest");
     assert_eq!(delivered(&site, "A", &last), last, "there is room again");
     let sent = passed(&site, "A");

@@ -6,16 +6,19 @@ use std::time::Duration;
 
 use contract::Registration;
 use contract::control::{Accepted, HostControl, Refusal};
-use contract::lifecycle::{Code, Command, CommandOptions, Desired, Exit, State, Substate};
+use contract::lifecycle::{Code, Command, CommandOptions, Exit, State, Substate};
 
-use super::witness::{
-    HOUR, LONG, SECOND, assert_sound, bring_up, calls, changes, changes_since_up, charged, crashes,
-    draw_steps, end_of, ends, fault, fault_in_first_life, is_kept, operation, panics, races,
-    refused, running, settled, site,
+use super::stage::{
+    HOUR, MINUTE, SECOND, blocks_for, bring_up, draw_steps, end_of, fault, fault_in_life, operate,
+    operation, panics, races, run_until_running, running, untidy_site,
+};
+use super::view::{
+    COMES_UP_AGAIN, GOES_DOWN, assert_runs, assert_sound, assert_stopped, calls, changes,
+    changes_since_up, charged, ends, is_kept, now, refused, settled,
 };
 use super::wrapped::Values;
 use super::{Case, Kit, Ran};
-use crate::faults::{CallVerdict, Guard};
+use crate::faults::Guard;
 use crate::probe::{Does, Probe};
 use crate::run::Site;
 
@@ -31,22 +34,10 @@ pub(super) const CASES: &[Case] = &[
 const QUEUE: CommandOptions =
     CommandOptions { queue: true, dependents: false, persist: false, force: false };
 
-/// Stopped by an operator, in that life.
-fn assert_stopped(site: &mut Site, life: u64) {
-    let status = site.query("A").unwrap();
-    assert_eq!((status.state, status.substate), (State::Stopped, Some(Substate::Operator)));
-    assert_eq!((status.generation.0, status.desired), (life, Desired::Down));
-}
-
-fn assert_runs(site: &mut Site, life: u64) {
-    let status = site.query("A").unwrap();
-    assert_eq!((status.state, status.generation.0), (State::Running, life), "{status:?}");
-}
-
 /// Has that hook of A take a drawn while, and one time in four none at all.
 fn draw_slow(site: &mut Site, draw: &mut fastrand::Rng, hook: &'static str) -> Option<Guard> {
     let lasting = Duration::from_millis(draw.u64(1..3000));
-    (draw.u8(..4) > 0).then(|| fault(site, "A", hook, CallVerdict::Hang(Some(lasting))))
+    (draw.u8(..4) > 0).then(|| fault(site, "A", hook, blocks_for(lasting)))
 }
 
 /// A, and a neighbour on another shard that has something to do.
@@ -61,7 +52,7 @@ fn r01(kit: &Kit) -> Ran {
     stop_between(true);
     stop_between(false);
     races(
-        || with_neighbour(kit.plain("A", |_| {})),
+        || with_neighbour(kit.manual("A")),
         |site, draw| {
             let _slow = draw_slow(site, draw, "start");
             stop_somewhere(site, draw);
@@ -69,7 +60,7 @@ fn r01(kit: &Kit) -> Ran {
         },
     );
     races(
-        || with_neighbour(kit.plain("A", |descriptor| descriptor.cancellable_start = false)),
+        || with_neighbour(kit.manual_with("A", |descriptor| descriptor.cancellable_start = false)),
         |site, draw| {
             let _slow = draw_slow(site, draw, "start");
             stop_somewhere(site, draw);
@@ -79,10 +70,9 @@ fn r01(kit: &Kit) -> Ran {
 }
 
 fn stop_before_started(kit: &Kit) {
-    let mut site = site([kit.plain("A", |_| {})]);
+    let mut site = kit.waiting();
     let start = operation(&mut site, "A", Command::Start);
-    let stop = operation(&mut site, "A", Command::Stop);
-    assert_eq!(end_of(&mut site, stop), Code::OK);
+    operate(&mut site, "A", Command::Stop);
     assert_eq!(ends(&site, start), [1223]);
     assert_eq!(
         changes(&site, "A"),
@@ -92,34 +82,29 @@ fn stop_before_started(kit: &Kit) {
 }
 
 fn stop_after_started(kit: &Kit) {
-    let mut site = site([kit.plain("A", |_| {})]);
+    let mut site = kit.waiting();
     let start = operation(&mut site, "A", Command::Start);
-    site.run_until(LONG, |site| site.query("A").unwrap().state == State::Running);
-    let stop = operation(&mut site, "A", Command::Stop);
-    assert_eq!(end_of(&mut site, stop), Code::OK);
+    run_until_running(&mut site, &["A"]);
+    operate(&mut site, "A", Command::Stop);
     assert_eq!(ends(&site, start), [0]);
-    assert_eq!(
-        changes_since_up(&site, "A"),
-        ["1 Running -> Stopping", "1 Stopping -> Stopped by operator"]
-    );
+    assert_eq!(changes_since_up(&site, "A"), GOES_DOWN);
     assert_sound(&site);
 }
 
 fn stop_between(cancellable: bool) {
     let probe = Probe::new("A").start(Does::Checkpoints(4)).manual();
     let (a, journal) = probe.declares(|d| d.cancellable_start = cancellable).build();
-    let mut site = site([a]);
+    let mut site = untidy_site([a]);
     let start = operation(&mut site, "A", Command::Start);
     site.advance(SECOND).unwrap();
     if cancellable {
-        let stop = operation(&mut site, "A", Command::Stop);
-        assert_eq!(end_of(&mut site, stop), Code::OK);
-        assert_eq!((ends(&site, start), site.clock().now.since_start()), (vec![1223], SECOND));
+        operate(&mut site, "A", Command::Stop);
+        assert_eq!((ends(&site, start), now(&site)), (vec![1223], SECOND));
         assert_eq!(journal.take(), ["start 1"], "no stop hook without a start that went well");
         let changes = changes(&site, "A");
         assert!(!changes.iter().any(|change| change.contains("Running")), "{changes:?}");
     } else {
-        assert_eq!(refused(&mut site, "A", Command::Stop), 1061);
+        assert_eq!(refused(site.order("A", Command::Stop)), 1061);
         assert_eq!(end_of(&mut site, start), Code::OK, "it runs all the same");
         assert_runs(&mut site, 1);
         site.stop("A").expect("a second stop works");
@@ -155,7 +140,7 @@ fn stop_somewhere(site: &mut Site, draw: &mut fastrand::Rng) {
 fn r03(kit: &Kit) -> Ran {
     for handled_first in [false, true] {
         let values = Values::default();
-        let mut site = running(values.of(kit.plain("A", |_| {})));
+        let mut site = running(values.of(kit.manual("A")));
         let sent = site.post("A", kit.message(1), None).unwrap();
         if handled_first {
             site.run_to_rest().unwrap();
@@ -167,7 +152,7 @@ fn r03(kit: &Kit) -> Ran {
     }
     let values = Values::default();
     races(
-        || with_neighbour(values.of(kit.plain("A", |_| {}))),
+        || with_neighbour(values.of(kit.manual("A"))),
         |site, draw| {
             bring_up(site, "A");
             let sent = site.post("A", kit.message(1), None).unwrap();
@@ -182,8 +167,7 @@ fn r03(kit: &Kit) -> Ran {
 
 fn stop_panics(site: &mut Site, values: &Values) {
     let panicking = fault(site, "A", "stop", panics());
-    let stop = operation(site, "A", Command::Stop);
-    assert_eq!(end_of(site, stop), Code::OK, "it is stopped");
+    operate(site, "A", Command::Stop);
     drop(panicking);
     assert_eq!(values.alive(), 0, "what it owned is dropped");
     site.advance(HOUR).unwrap();
@@ -192,11 +176,7 @@ fn stop_panics(site: &mut Site, values: &Values) {
     assert!(matches!(status.last_exit, Some(Exit::Panic { .. })), "{status:?}");
     assert_eq!((status.exit_code.0, status.crashes), (1064, 0));
     assert_eq!(charged(site, "A"), 0, "its budget is what it was");
-    assert_eq!(
-        changes_since_up(site, "A"),
-        ["1 Running -> Stopping", "1 Stopping -> Stopped by operator"],
-        "it is not restarted"
-    );
+    assert_eq!(changes_since_up(site, "A"), GOES_DOWN, "it is not restarted");
 }
 
 /// R05.
@@ -205,7 +185,7 @@ fn r05(kit: &Kit) -> Ran {
     start_when_it_has_stopped(kit);
     stop_removes_what_is_queued(kit);
     races(
-        || with_neighbour(kit.plain("A", |_| {})),
+        || with_neighbour(kit.manual("A")),
         |site, draw| {
             bring_up(site, "A");
             let slow = draw_slow(site, draw, "stop");
@@ -213,7 +193,7 @@ fn r05(kit: &Kit) -> Ran {
             draw_steps(site, draw, 6);
             let state = site.query("A").unwrap().state;
             if state == State::StopPending {
-                assert_eq!(refused(site, "A", Command::Start), 1056);
+                assert_eq!(refused(site.order("A", Command::Start)), 1056);
             }
             let start = site.order_with("A", Command::Start, QUEUE).expect("now, or later");
             assert_eq!(end_of(site, start.operation.unwrap()), Code::OK);
@@ -227,7 +207,7 @@ fn r05(kit: &Kit) -> Ran {
 }
 
 fn start_while_it_stops(kit: &Kit) {
-    let mut site = running(kit.plain("A", |_| {}));
+    let mut site = kit.running();
     let stop = operation(&mut site, "A", Command::Stop);
     let refusal = site.order("A", Command::Start).expect_err("it is stopping");
     assert_eq!(refusal.code.0, 1056);
@@ -239,20 +219,12 @@ fn start_while_it_stops(kit: &Kit) {
     assert_eq!(start.operation, again.operation, "one start waits at most");
     assert_eq!(end_of(&mut site, start.operation.unwrap()), Code::OK);
     assert_eq!(ends(&site, stop), [0]);
-    assert_eq!(
-        changes_since_up(&site, "A"),
-        [
-            "1 Running -> Stopping",
-            "1 Stopping -> Stopped by operator",
-            "2 Stopped -> Starting",
-            "2 Starting -> Running"
-        ]
-    );
+    assert_eq!(changes_since_up(&site, "A"), [GOES_DOWN, COMES_UP_AGAIN].concat());
     assert_sound(&site);
 }
 
 fn start_when_it_has_stopped(kit: &Kit) {
-    let mut site = running(kit.plain("A", |_| {}));
+    let mut site = kit.running();
     site.stop("A").expect("it stops");
     let start = site.order("A", Command::Start).expect("nothing is in its way");
     assert_eq!(start.code, Code::OK);
@@ -262,7 +234,7 @@ fn start_when_it_has_stopped(kit: &Kit) {
 }
 
 fn stop_removes_what_is_queued(kit: &Kit) {
-    let mut site = running(kit.plain("A", |_| {}));
+    let mut site = kit.running();
     let stop = operation(&mut site, "A", Command::Stop);
     let start = site.order_with("A", Command::Start, QUEUE).expect("it is queued");
     let again = site.order("A", Command::Stop).expect("it joins");
@@ -283,15 +255,14 @@ fn r07(kit: &Kit) -> Ran {
     }
     stop_behind_the_restart(kit);
     races(
-        || with_neighbour(kit.plain("A", |_| {})),
+        || with_neighbour(kit.manual("A")),
         |site, draw| {
             bring_up(site, "A");
             let slow = (draw_slow(site, draw, "stop"), draw_slow(site, draw, "start"));
             let restart = operation(site, "A", Command::Restart);
             draw_steps(site, draw, 8);
             let life = site.query("A").unwrap().generation.0;
-            let stop = operation(site, "A", Command::Stop);
-            assert_eq!(end_of(site, stop), Code::OK);
+            operate(site, "A", Command::Stop);
             let code = ends(site, restart)[0];
             assert!(code == 1223 || (code, life) == (0, 2), "{code} in life {life}");
             drop(slow);
@@ -300,7 +271,7 @@ fn r07(kit: &Kit) -> Ran {
         },
     );
     races(
-        || with_neighbour(kit.plain("A", |_| {})),
+        || with_neighbour(kit.manual("A")),
         |site, draw| {
             bring_up(site, "A");
             let _slow = (draw_slow(site, draw, "stop"), draw_slow(site, draw, "start"));
@@ -338,8 +309,8 @@ fn incarnations_of(
 
 /// Its stop hook takes 5 s; that of the probe in addition returns at once, and is done later.
 fn slow_to_stop(kit: &Kit) -> [(Site, Option<Guard>); 2] {
-    let mut blocking = running(kit.plain("A", |_| {}));
-    let slow = fault(&mut blocking, "A", "stop", CallVerdict::Hang(Some(5 * SECOND)));
+    let mut blocking = kit.running();
+    let slow = fault(&mut blocking, "A", "stop", blocks_for(5 * SECOND));
     let (pending, _) = Probe::new("A").stop(Does::Checkpoints(3)).manual().build();
     [(blocking, Some(slow)), (running(pending), None)]
 }
@@ -352,17 +323,13 @@ fn stop_in_the_stop_phase(mut site: Site) {
     assert_eq!(end_of(&mut site, stop), Code::OK);
     site.advance(HOUR).unwrap();
     assert_stopped(&mut site, 1);
-    assert_eq!(
-        changes_since_up(&site, "A"),
-        ["1 Running -> Stopping", "1 Stopping -> Stopped by operator"]
-    );
+    assert_eq!(changes_since_up(&site, "A"), GOES_DOWN);
     assert_sound(&site);
 }
 
 fn stop_behind_the_restart(kit: &Kit) {
-    let mut site = running(kit.plain("A", |_| {}));
-    let restart = operation(&mut site, "A", Command::Restart);
-    assert_eq!(end_of(&mut site, restart), Code::OK);
+    let mut site = kit.running();
+    let restart = operate(&mut site, "A", Command::Restart);
     site.stop("A").expect("it stops");
     site.advance(HOUR).unwrap();
     assert_stopped(&mut site, 2);
@@ -395,18 +362,17 @@ fn r08(kit: &Kit) -> Ran {
     assert_no_second_start(&mut site);
 
     let (mut site, _failing) = backing_off(kit);
-    while site.clock().now.since_start() < 60 * SECOND {
+    while now(&site) < MINUTE {
         site.step().expect("the timer is due");
     }
     assert_eq!(site.query("A").unwrap().state, State::Stopped, "it has not rung");
-    let start = operation(&mut site, "A", Command::Start);
-    assert_eq!(end_of(&mut site, start), Code::OK);
+    operate(&mut site, "A", Command::Start);
     assert_no_second_start(&mut site);
 
     let (mut site, _failing) = backing_off(kit);
-    site.advance(60 * SECOND).unwrap();
-    site.run_until(LONG, |site| site.query("A").unwrap().state == State::Running);
-    assert_eq!(refused(&mut site, "A", Command::Start), 1056);
+    site.advance(MINUTE).unwrap();
+    run_until_running(&mut site, &["A"]);
+    assert_eq!(refused(site.order("A", Command::Start)), 1056);
     assert_no_second_start(&mut site);
 
     races(
@@ -425,20 +391,20 @@ fn r08(kit: &Kit) -> Ran {
 }
 
 fn slow_to_restart(kit: &Kit) -> Registration {
-    kit.plain("A", |descriptor| descriptor.backoff.first = 60 * SECOND)
+    kit.manual_with("A", |descriptor| descriptor.backoff.first = MINUTE)
 }
 
 /// A site whose A has failed to start this moment, and is due again in 60 s.
 fn backing_off(kit: &Kit) -> (Site, Guard) {
-    let mut site = site([slow_to_restart(kit)]);
+    let mut site = untidy_site([slow_to_restart(kit)]);
     let failing = fail_first_start(&mut site);
-    let until = site.clock().now + 60 * SECOND;
+    let until = site.clock().now + MINUTE;
     assert_eq!(site.query("A").unwrap().substate, Some(Substate::Backoff { until }));
     (site, failing)
 }
 
 fn fail_first_start(site: &mut Site) -> Guard {
-    let failing = fault_in_first_life(site, "A", "start", panics());
+    let failing = fault_in_life(site, 1, "A", "start", panics());
     let start = operation(site, "A", Command::Start);
     site.run_to_rest().unwrap();
     assert_eq!(ends(site, start), [1064]);
@@ -450,7 +416,7 @@ fn assert_no_second_start(site: &mut Site) {
     site.advance(HOUR).unwrap();
     assert_runs(site, 2);
     assert_eq!(calls(site, "A", "start"), [1, 2]);
-    assert_eq!((site.query("A").unwrap().crashes, crashes(site, "A").len()), (1, 1));
+    assert_eq!((site.query("A").unwrap().crashes, site.crashes("A").unwrap().len()), (1, 1));
     assert_sound(site);
 }
 
@@ -461,7 +427,7 @@ fn r10(kit: &Kit) -> Ran {
         start_just_before_stopped(kit, command);
         let values = Values::default();
         races(
-            || with_neighbour(values.of(kit.plain("A", |_| {}))),
+            || with_neighbour(values.of(kit.manual("A"))),
             |site, draw| {
                 bring_up(site, "A");
                 let _slow = draw_slow(site, draw, "stop");
@@ -491,7 +457,7 @@ fn start_as_soon_as_stopped(site: &mut Site, values: &Values) {
 
 fn start_at_stopped(kit: &Kit, command: Command) {
     let values = Values::default();
-    let mut site = running(values.of(kit.plain("A", |_| {})));
+    let mut site = running(values.of(kit.manual("A")));
     operation(&mut site, "A", command);
     let is_stopped = |event: &crate::Event| event.became("A", State::Stopped);
     while !site.step().expect("it stops").iter().any(is_stopped) {}
@@ -502,10 +468,10 @@ fn start_at_stopped(kit: &Kit, command: Command) {
 
 fn start_just_before_stopped(kit: &Kit, command: Command) {
     let values = Values::default();
-    let mut site = running(values.of(kit.plain("A", |_| {})));
+    let mut site = running(values.of(kit.manual("A")));
     operation(&mut site, "A", command);
     assert_eq!(values.alive(), 1);
-    assert_eq!(refused(&mut site, "A", Command::Start), 1056, "it is still there");
+    assert_eq!(refused(site.order("A", Command::Start)), 1056, "it is still there");
     start_as_soon_as_stopped(&mut site, &values);
     assert_runs(&mut site, 2);
     assert_sound(&site);

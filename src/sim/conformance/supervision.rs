@@ -9,14 +9,14 @@ use contract::lifecycle::{
 use contract::status::Health;
 use status::ids;
 
-use super::view::{
-    HOUR, LONG, MILLI, MINUTE, SECOND, changes, changes_from, crash_once, crashes,
-    first_deliveries_panic, generation, now, plain, refused, run_until_running, service, site,
-    starts_panic, status, times,
+use super::stage::{
+    HOUR, LONG, MILLI, MINUTE, SECOND, assert_fails_at, blocks_for, crash_once, fault,
+    fault_in_life, first_deliveries_panic, panics, run_until_running, site,
 };
+use super::view::{changes, changes_from, generation, now, refused, service, status, times};
 use super::{Case, Kit, Ran};
 use crate::event::What;
-use crate::faults::{CallVerdict, Guard};
+use crate::faults::Guard;
 use crate::run::Site;
 
 pub(super) const CASES: &[Case] = &[
@@ -45,7 +45,7 @@ const LOOP: [Duration; 6] = [
 /// guard lives.
 fn failed(kit: &Kit) -> (Site, Guard) {
     let mut site = site([kit.declared("A", |a| a.startup = Startup::Manual)]);
-    let guard = starts_panic(&mut site, "A");
+    let guard = fault(&mut site, "A", "start", panics());
     assert_eq!(refused(site.start("A")), 1064);
     site.advance(16 * SECOND).expect("it comes to rest");
     assert_eq!(status(&mut site, "A").substate, Some(Substate::Failed));
@@ -67,14 +67,14 @@ fn s01(kit: &Kit) -> Ran {
     let mut expected = Vec::new();
     for life in 1..=6 {
         let end = if life < 6 { "waiting to restart" } else { "failed" };
-        expected.push(format!("A {life} Stopped -> Starting"));
-        expected.push(format!("A {life} Starting -> Stopped {end}"));
+        expected.push(format!("{life} Stopped -> Starting"));
+        expected.push(format!("{life} Starting -> Stopped {end}"));
     }
-    assert_eq!(changes(&site, &["A"]), expected);
+    assert_eq!(changes(&site, "A"), expected);
     assert_eq!(times(&site, Duration::ZERO, |e| e.became("A", State::StartPending)), LOOP);
     assert_eq!(health(&mut site, "A"), Health::Critical);
 
-    let records = crashes(&mut site, "A");
+    let records = site.crashes("A").unwrap();
     let lives: Vec<u64> = records.iter().map(|crash| crash.generation.0).collect();
     assert_eq!(lives, [1, 2, 3, 4, 5, 6]);
     for crash in &records {
@@ -129,12 +129,7 @@ fn start_after_a_failure(kit: &Kit) {
     drop(guard);
     site.start("A").expect("a failure is no obstacle");
     assert_eq!(generation(&mut site, "A"), 7);
-    for crash in 1..=6 {
-        run_until_running(&mut site, &["A"]);
-        crash_once(kit, &mut site, "A");
-        let has_failed = status(&mut site, "A").substate == Some(Substate::Failed);
-        assert_eq!(has_failed, crash == 6, "after {crash} crashes");
-    }
+    assert_fails_at(kit, &mut site, 6);
     site.allow_stranded();
 }
 
@@ -160,7 +155,7 @@ fn clearing_after_a_failure(kit: &Kit) {
 
 /// After one crash, `ran` of Running and another crash, A starts again after `delay`.
 fn delay_after(kit: &Kit, ran: Duration, delay: Duration) {
-    let mut site = site([plain(kit, "A")]);
+    let mut site = site([kit.plain("A")]);
     crash_once(kit, &mut site, "A");
     run_until_running(&mut site, &["A"]);
     site.advance(ran).expect("it comes to rest");
@@ -170,14 +165,25 @@ fn delay_after(kit: &Kit, ran: Duration, delay: Duration) {
     run_until_running(&mut site, &["A"]);
 }
 
+/// A site with that group of plain members.
+fn grouped(kit: &Kit, group: Group) -> Site {
+    let members: Vec<_> = group.members.iter().map(|name| kit.plain(name)).collect();
+    Site::primary("PS1").components(members).group(group).start().expect("the site starts")
+}
+
+/// Waits until all of them have begun that life.
+#[track_caller]
+fn run_until_life(site: &mut Site, life: u64, names: &[&str]) {
+    site.run_until(LONG, |site| names.iter().all(|name| generation(site, name) == life));
+}
+
 const CONNECTION: &str = "CLOUDCONNECTION";
 const APP: &str = "BUSINESS_APP";
 const CLOUD: [&str; 2] = [CONNECTION, APP];
 
 fn cloud(kit: &Kit) -> Site {
     let group = Group::new("cloud", Strategy::OneForAll, CLOUD);
-    let members = CLOUD.map(|name| plain(kit, name));
-    Site::primary("PS1").components(members).group(group).start().expect("the site starts")
+    grouped(kit, group)
 }
 
 fn s05(kit: &Kit) -> Ran {
@@ -187,6 +193,12 @@ fn s05(kit: &Kit) -> Ran {
     all_are_down_before_the_first_starts(kit);
     the_group_is_charged_once(kit);
     Ran::Passed
+}
+
+/// When that component last began to start, counted from `begin`.
+fn last_start(site: &Site, begin: Duration, name: &str) -> Duration {
+    let starts = times(site, begin, |event| event.became(name, State::StartPending));
+    *starts.last().expect("it has started")
 }
 
 /// Both start in the group's order.
@@ -201,7 +213,7 @@ fn one_crash_restarts_all(kit: &Kit, crashed: &'static str) {
     let mut site = cloud(kit);
     let (from, begin) = (site.events().len(), now(&site));
     crash_once(kit, &mut site, crashed);
-    site.run_until(LONG, |site| CLOUD.iter().all(|name| generation(site, name) == 2));
+    run_until_life(&mut site, 2, &CLOUD);
     run_until_running(&mut site, &CLOUD);
     let other = if crashed == APP { CONNECTION } else { APP };
     let mut expected = vec![
@@ -211,10 +223,9 @@ fn one_crash_restarts_all(kit: &Kit, crashed: &'static str) {
     ];
     expected.extend(BOTH_START.map(str::to_owned));
     assert_eq!(changes_from(&site, from, &CLOUD), expected);
-    let first = times(&site, begin, |e| e.became(CONNECTION, State::StartPending));
-    let first = *first.last().expect("it has started");
+    let first = last_start(&site, begin, CONNECTION);
     assert!(first >= SECOND / 2, "the delay has passed: {first:?}");
-    assert_eq!((crashes(&mut site, crashed).len(), crashes(&mut site, other).len()), (1, 0));
+    assert_eq!((site.crashes(crashed).unwrap().len(), site.crashes(other).unwrap().len()), (1, 0));
     assert_eq!(health(&mut site, other), Health::Ok, "the other one has done nothing wrong");
 }
 
@@ -234,17 +245,13 @@ fn an_operator_restarts_all(kit: &Kit) {
 /// The stop of the last takes its time, longer than the delay: nobody starts before it is down.
 fn all_are_down_before_the_first_starts(kit: &Kit) {
     let mut site = cloud(kit);
-    let _guard = site.fault_code(|call| match call.hook {
-        crate::Hook::Stop if call.name == APP => CallVerdict::Hang(Some(10 * SECOND)),
-        _ => CallVerdict::Pass,
-    });
+    let _guard = fault(&mut site, APP, "stop", blocks_for(10 * SECOND));
     let (from, begin) = (site.events().len(), now(&site));
     crash_once(kit, &mut site, CONNECTION);
-    site.run_until(LONG, |site| generation(site, APP) == 2);
+    run_until_life(&mut site, 2, &[APP]);
     run_until_running(&mut site, &CLOUD);
     assert_eq!(changes_from(&site, from, &CLOUD)[3..], BOTH_START);
-    let first = times(&site, begin, |e| e.became(CONNECTION, State::StartPending));
-    let first = *first.last().expect("it has started");
+    let first = last_start(&site, begin, CONNECTION);
     assert!(first >= 10 * SECOND, "it waited: {first:?}");
 }
 
@@ -258,8 +265,7 @@ fn the_group_is_charged_once(kit: &Kit) {
         let group_failed = site.messages().iter().any(|m| m.message.id == ids::GROUP_FAILED);
         assert_eq!(group_failed, crash == 6, "after {crash} crashes");
         if crash < 6 {
-            let next = crash + 1;
-            site.run_until(LONG, |site| CLOUD.iter().all(|name| generation(site, name) == next));
+            run_until_life(&mut site, crash + 1, &CLOUD);
         }
     }
     site.advance(HOUR).expect("it comes to rest");
@@ -273,12 +279,10 @@ fn the_group_is_charged_once(kit: &Kit) {
 fn s06(kit: &Kit) -> Ran {
     let names = ["A", "B", "C"];
     let group = Group::new("g", Strategy::RestForOne, names);
-    let members = names.map(|name| plain(kit, name));
-    let site = Site::primary("PS1").components(members).group(group).start();
-    let mut site = site.expect("the site starts");
+    let mut site = grouped(kit, group);
     let from = site.events().len();
     crash_once(kit, &mut site, "B");
-    site.run_until(LONG, |site| generation(site, "C") == 2);
+    run_until_life(&mut site, 2, &["C"]);
     run_until_running(&mut site, &names);
     let expected = [
         "B 1 Running -> Stopped waiting to restart",
@@ -292,13 +296,10 @@ fn s06(kit: &Kit) -> Ran {
     assert_eq!(changes_from(&site, from, &names), expected, "A is not touched");
 
     // C's next start fails, and only that.
-    let _guard = site.fault_code(|call| match (call.name, call.hook, call.generation.0) {
-        ("C", crate::Hook::Start, 3) => CallVerdict::Panic("by the case".into()),
-        _ => CallVerdict::Pass,
-    });
+    let _guard = fault_in_life(&mut site, 3, "C", "start", panics());
     let from = site.events().len();
     crash_once(kit, &mut site, "B");
-    site.run_until(LONG, |site| generation(site, "C") == 4);
+    run_until_life(&mut site, 4, &["C"]);
     run_until_running(&mut site, &names);
     let expected = [
         "B 2 Running -> Stopped waiting to restart",
@@ -346,7 +347,7 @@ fn looping(kit: &Kit, delay: Duration) -> (Site, Guard) {
         a.backoff.first = delay;
         a.budget.crashes = u32::MAX;
     })]);
-    let guard = starts_panic(&mut site, "A");
+    let guard = fault(&mut site, "A", "start", panics());
     site.order("A", Command::Start).expect("it is stopped");
     while generation(&mut site, "A") < 4 {
         site.step().expect("it goes on for ever");
@@ -368,10 +369,10 @@ fn assert_stays_down(site: &mut Site, why: Substate) {
 fn s11(kit: &Kit) -> Ran {
     let mut site = site([
         kit.declared("A", |a| a.escalate = Escalate::Executive),
-        plain(kit, "B"),
+        kit.plain("B"),
         kit.declared("C", |c| c.restart = Restart::Transient),
     ]);
-    let _guard = starts_panic(&mut site, "A");
+    let _guard = fault(&mut site, "A", "start", panics());
     assert_eq!(refused(site.restart("A")), 1064);
     site.run_until(HOUR, |site| service(site).exit_status.is_some());
 
@@ -381,7 +382,7 @@ fn s11(kit: &Kit) -> Ran {
     };
     assert_eq!(reports(&mut site, ids::EXECUTIVE_RESTARTS), 5);
     assert_eq!(reports(&mut site, ids::EXECUTIVE_GIVES_UP), 1);
-    assert_eq!(crashes(&mut site, "A").len(), 36, "six times six");
+    assert_eq!(site.crashes("A").unwrap().len(), 36, "six times six");
     for name in ["B", "C"] {
         let sibling = status(&mut site, name);
         assert_eq!((sibling.generation.0, sibling.crashes), (6, 0), "{name}");
@@ -402,8 +403,8 @@ fn within_another_budget(kit: &Kit) {
     let budget = Budget { crashes: 0, period: MINUTE };
     let site = Site::primary("PS1").component(a).executive_budget(budget).start();
     let mut site = site.expect("the site starts");
-    let _guard = starts_panic(&mut site, "A");
+    let _guard = fault(&mut site, "A", "start", panics());
     assert_eq!(refused(site.restart("A")), 1064);
     site.run_until(MINUTE, |site| service(site).exit_status == Some(20));
-    assert_eq!(crashes(&mut site, "A").len(), 6);
+    assert_eq!(site.crashes("A").unwrap().len(), 6);
 }

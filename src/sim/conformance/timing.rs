@@ -7,14 +7,18 @@ use contract::control::HostControl;
 use contract::lifecycle::{Code, Command, Exit, Isolation, State, Substate, WhenHung};
 use kernel::Hook;
 
-use super::witness::{
-    HOUR, LONG, SECOND, assert_sound, bring_up, changes, changes_since_up, charged, crashes,
-    end_of, ends, fault, fault_in_first_life, operation, running, site,
+use super::stage::{
+    BLOCKS, HOUR, MINUTE, SECOND, blocks_for, bring_up, end_of, fault, fault_in_life, fault_where,
+    operation, run_until_running, running, untidy_site,
+};
+use super::view::{
+    COMES_UP, COMES_UP_AGAIN, FAILS_TO_START, GOES_DOWN, assert_sound, changes, changes_since_up,
+    charged, ends, now,
 };
 use super::wrapped::Values;
 use super::{Case, Kit, Ran};
 use crate::event::What;
-use crate::faults::{CallVerdict, Guard};
+use crate::faults::Guard;
 use crate::probe::{CHECKPOINT_EVERY, Does, Probe};
 use crate::run::Site;
 
@@ -26,15 +30,13 @@ pub(super) const CASES: &[Case] = &[
     Case { number: "T07", about: "work under a lease is not hung, work without is", run: t07 },
 ];
 
-const MINUTE: Duration = Duration::from_secs(60);
-
 /// The clock knows nothing shorter.
 const INSTANT: Duration = Duration::from_nanos(1);
 
 /// T01: with a probe, as checkpoints are a component's own to report.
 fn t01(_: &Kit) -> Ran {
     let (a, _) = Probe::new("A").start(Does::Checkpoints(200)).manual().build();
-    let mut site = site([a]);
+    let mut site = untidy_site([a]);
     let start = operation(&mut site, "A", Command::Start);
     let mut shown = 0;
     for _ in 0..29 {
@@ -46,8 +48,8 @@ fn t01(_: &Kit) -> Ran {
         shown = status.checkpoint;
     }
     assert_eq!(end_of(&mut site, start), Code::OK);
-    assert_eq!(site.clock().now.since_start(), 5 * MINUTE);
-    assert_eq!(changes(&site, "A"), ["1 Stopped -> Starting", "1 Starting -> Running"]);
+    assert_eq!(now(&site), 5 * MINUTE);
+    assert_eq!(changes(&site, "A"), COMES_UP);
     Ran::Passed
 }
 
@@ -55,10 +57,10 @@ fn t01(_: &Kit) -> Ran {
 /// is never heard of again.
 fn t02(kit: &Kit) -> Ran {
     let silent = Probe::new("A").start(Does::Hang).starts_well_from(2).manual();
-    let mut blocked = site([kit.plain("A", |_| {})]);
-    let stuck = fault_in_first_life(&mut blocked, "A", "start", CallVerdict::Hang(None));
+    let mut blocked = kit.waiting();
+    let stuck = fault_in_life(&mut blocked, 1, "A", "start", BLOCKS);
     start_is_given_up(blocked, Some(stuck));
-    start_is_given_up(site([silent.build().0]), None);
+    start_is_given_up(untidy_site([silent.build().0]), None);
     Ran::Passed
 }
 
@@ -68,33 +70,24 @@ fn start_is_given_up(mut site: Site, _stuck: Option<Guard>) {
     site.advance(30 * SECOND - INSTANT).unwrap();
     assert_eq!(site.query("A").unwrap().state, State::StartPending, "it has its 30 s");
     assert_eq!(end_of(&mut site, start), Code::START_HANG);
-    let now = site.clock().now;
-    assert_eq!(now.since_start(), 30 * SECOND);
+    assert_eq!(now(&site), 30 * SECOND);
 
     let status = site.query("A").unwrap();
-    let until = now + Duration::from_millis(500);
+    let until = site.clock().now + Duration::from_millis(500);
     assert_eq!(status.substate, Some(Substate::Backoff { until }));
     assert_eq!((status.exit_code.0, status.last_exit), (1070, Some(Exit::StartHang)));
     assert_eq!((status.crashes, charged(&mut site, "A")), (1, 1), "its budget is one less");
     site.advance(Duration::from_millis(500)).unwrap();
-    site.run_until(LONG, |site| site.query("A").unwrap().state == State::Running);
-    assert_eq!(
-        changes(&site, "A"),
-        [
-            "1 Stopped -> Starting",
-            "1 Starting -> Stopped waiting to restart",
-            "2 Stopped -> Starting",
-            "2 Starting -> Running"
-        ]
-    );
+    run_until_running(&mut site, &["A"]);
+    assert_eq!(changes(&site, "A"), [FAILS_TO_START, COMES_UP_AGAIN].concat());
     assert_sound(&site);
 }
 
 /// T04: the component's stop hook blocks its thread, which takes the grace of a kill as well;
 /// and in addition a probe's returns at once and is never heard of again.
 fn t04(kit: &Kit) -> Ran {
-    let mut blocked = running(kit.plain("A", |_| {}));
-    let stuck = fault(&mut blocked, "A", "stop", CallVerdict::Hang(None));
+    let mut blocked = kit.running();
+    let stuck = fault(&mut blocked, "A", "stop", BLOCKS);
     stop_is_forced(blocked, Some(stuck), 32 * SECOND);
     let (silent, _) = Probe::new("A").stop(Does::Hang).manual().build();
     stop_is_forced(running(silent), None, 30 * SECOND);
@@ -102,22 +95,18 @@ fn t04(kit: &Kit) -> Ran {
 }
 
 fn stop_is_forced(mut site: Site, _stuck: Option<Guard>, after: Duration) {
-    let began = site.clock().now;
+    let began = now(&site);
     let stop = operation(&mut site, "A", Command::Stop);
     site.advance(30 * SECOND - INSTANT).unwrap();
     assert_eq!(site.query("A").unwrap().state, State::StopPending, "it has its 30 s");
     assert_eq!(end_of(&mut site, stop), Code::OK);
-    assert_eq!(site.clock().now.since(began), after);
+    assert_eq!(now(&site) - began, after);
 
     let status = site.query("A").unwrap();
     assert_eq!((status.exit_code.0, status.last_exit), (1053, Some(Exit::Killed)));
     assert_eq!((status.crashes, charged(&mut site, "A")), (0, 0), "it is no crash");
     site.advance(HOUR).unwrap();
-    assert_eq!(
-        changes_since_up(&site, "A"),
-        ["1 Running -> Stopping", "1 Stopping -> Stopped by operator"],
-        "it is not restarted"
-    );
+    assert_eq!(changes_since_up(&site, "A"), GOES_DOWN, "it is not restarted");
     assert_sound(&site);
 }
 
@@ -126,7 +115,7 @@ fn stop_is_forced(mut site: Site, _stuck: Option<Guard>, after: Duration) {
 fn t06(kit: &Kit) -> Ran {
     let silent = || Probe::new("A").pause(Does::Hang).manual().build().0;
     let blocked = || {
-        kit.plain("A", |descriptor| {
+        kit.manual_with("A", |descriptor| {
             descriptor.pausable = true;
             descriptor.isolation = Isolation::Dedicated;
         })
@@ -140,26 +129,25 @@ fn t06(kit: &Kit) -> Ran {
 
 fn with_a_stuck_pause(a: Registration, blocks: bool) -> (Site, Option<Guard>) {
     let (b, _) = Probe::new("B").declares(|descriptor| descriptor.controls = vec![130]).build();
-    let mut site = site([a, b]);
+    let mut site = untidy_site([a, b]);
     bring_up(&mut site, "A");
-    let hangs = CallVerdict::Hang(None);
-    let stuck = blocks.then(|| fault(&mut site, "A", "pause", hangs));
+    let stuck = blocks.then(|| fault(&mut site, "A", "pause", BLOCKS));
     (site, stuck)
 }
 
 fn pause_is_stuck(a: Registration, blocks: bool) {
     let (mut site, _stuck) = with_a_stuck_pause(a, blocks);
-    let began = site.clock().now;
+    let began = now(&site);
     let pause = operation(&mut site, "A", Command::Pause);
     site.run_to_rest().unwrap();
     assert_eq!(site.query("A").unwrap().state, State::PausePending, "a query does not wait");
     for command in [Command::Custom(130), Command::Pause, Command::Continue, Command::Restart] {
         site.control("B", command).expect("B is not concerned");
     }
-    assert_eq!(site.clock().now, began, "B was not delayed");
+    assert_eq!(now(&site), began, "B was not delayed");
 
     assert_eq!(end_of(&mut site, pause), Code::REQUEST_TIMEOUT);
-    assert_eq!(site.clock().now.since(began), 30 * SECOND);
+    assert_eq!(now(&site) - began, 30 * SECOND);
     assert_eq!(changes_since_up(&site, "A"), ["1 Running -> Pausing"], "it is still pausing");
     site.stop("A").expect("it can be stopped all the same");
     assert_eq!(
@@ -173,11 +161,11 @@ fn pause_gives_way_to_a_stop(a: Registration, blocks: bool) {
     let (mut site, _stuck) = with_a_stuck_pause(a, blocks);
     let pause = operation(&mut site, "A", Command::Pause);
     site.advance(10 * SECOND).unwrap();
-    let began = site.clock().now;
+    let began = now(&site);
     let stop = operation(&mut site, "A", Command::Stop);
     assert_eq!(site.query("A").unwrap().state, State::StopPending, "it is obeyed at once");
     assert_eq!(end_of(&mut site, stop), Code::OK);
-    assert!(site.clock().now.since(began) <= 32 * SECOND);
+    assert!(now(&site) - began <= 32 * SECOND);
     assert_eq!(ends(&site, pause), [1223], "the stop took its place");
     assert_sound(&site);
 }
@@ -210,7 +198,7 @@ fn t07(kit: &Kit) -> Ran {
     let (mut site, _busy) = at_work(kit, WORK, WhenHung::Restart, None);
     site.advance(3 * MINUTE).unwrap();
     assert_eq!(changes_since_up(&site, "A"), ["1 Running -> Stopped waiting to restart"]);
-    assert_eq!(crashes(&mut site, "A")[0].exit, Exit::Hung);
+    assert_eq!(site.crashes("A").unwrap()[0].exit, Exit::Hung);
     Ran::Passed
 }
 
@@ -222,14 +210,15 @@ fn at_work(
     lease: Option<Duration>,
 ) -> (Site, Guard) {
     let values = Values::default();
-    let mut site = running(values.of(kit.plain("A", |d| d.when_hung = when_hung)));
+    let mut site = running(values.of(kit.manual_with("A", |d| d.when_hung = when_hung)));
     values.lease(lease.unwrap_or_default());
     site.send("A", kit.message(1)).unwrap();
     let brings_work = site.post("A", kit.message(2), None).unwrap();
-    let busy = site.fault_code(move |call| match call.hook {
-        Hook::Message { id, .. } if id == brings_work => CallVerdict::Hang(Some(work)),
-        _ => CallVerdict::Pass,
-    });
+    let busy = fault_where(
+        &mut site,
+        blocks_for(work),
+        move |call| matches!(call.hook, Hook::Message { id, .. } if id == brings_work),
+    );
     site.run_to_rest().unwrap();
     (site, busy)
 }

@@ -1,18 +1,18 @@
 //! A live site with components of a test's own that do as they are told, and tell.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "no test file needs all of it")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract::cloud::{CloudCommand, CloudView};
 use contract::control::{Accepted, Ask, HostControl, Refusal, ServiceStatus, Told, Until};
-use contract::lifecycle::{Command, CommandOptions, State};
+use contract::lifecycle::{Command, CommandOptions, Isolation, Startup, State};
 use contract::outside::{Outside, Pending};
 use contract::store::Kept;
 use contract::{
-    Component, Context, Descriptor, Failure, Fault, Message, Progress, Registration, Request,
-    Start, Started,
+    Component, Context, Descriptor, Failure, FailureKind, Fault, Message, Progress, Registration,
+    Request, Start, Started,
 };
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use site::SiteDefinition;
@@ -32,26 +32,45 @@ pub const FLOOD: u64 = 1_002;
 /// Message: ask for something that is never answered.
 pub const ASK: u64 = 1_003;
 
-/// An outside that never answers, and counts who still waits.
+/// An outside that never answers, tells when it is asked for something and when it no longer is,
+/// and keeps what it is given, unless its disk is full.
 #[derive(Debug, Default)]
 pub struct Silent {
-    pub waiting: Arc<AtomicUsize>,
+    pub tell: Option<Sender<&'static str>>,
+    pub kept: Arc<Mutex<Kept>>,
+    pub disk_is_full: bool,
 }
 
-struct Waiting(Arc<AtomicUsize>);
+/// Lives as long as somebody waits for an answer.
+struct Asked(Option<Sender<&'static str>>);
 
-impl Drop for Waiting {
+impl Asked {
+    fn tell(&self, what: &'static str) {
+        if let Some(tell) = &self.0 {
+            let _ = tell.send(what);
+        }
+    }
+}
+
+impl Drop for Asked {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.tell("abandoned");
+    }
+}
+
+impl Silent {
+    fn on_disk<T>(&self, value: T) -> Result<T, Failure> {
+        let full = || Failure::new(FailureKind::Disk, "it is full");
+        if self.disk_is_full { Err(full()) } else { Ok(value) }
     }
 }
 
 impl Outside for Silent {
     fn perform(&self, _: Request) -> Pending {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        let waiting = Waiting(Arc::clone(&self.waiting));
+        let asked = Asked(self.tell.clone());
+        asked.tell("asked");
         Box::pin(async move {
-            let _waiting = waiting;
+            let _asked = asked;
             std::future::pending().await
         })
     }
@@ -60,13 +79,25 @@ impl Outside for Silent {
         Ok(CloudView::default())
     }
 
-    fn keep(&self, _: &Kept) -> Result<(), Failure> {
+    fn keep(&self, kept: &Kept) -> Result<(), Failure> {
+        self.on_disk(())?;
+        *self.kept.lock().unwrap() = kept.clone();
         Ok(())
     }
 
     fn snapshot(&self) -> Result<String, Failure> {
-        Ok("nowhere".into())
+        self.on_disk("nowhere".into())
     }
+}
+
+/// It waits for a start command.
+pub fn manual(descriptor: &mut Descriptor) {
+    descriptor.startup = Startup::Manual;
+}
+
+/// It has a thread of its own.
+pub fn dedicated(descriptor: &mut Descriptor) {
+    descriptor.isolation = Isolation::Dedicated;
 }
 
 /// What a hook does.
@@ -161,6 +192,14 @@ impl Watched {
         self.gate.as_ref().expect("the gate is there").send(()).expect("the probe is there");
     }
 
+    /// What it tells when it has begun and waits at its gate in a message.
+    #[track_caller]
+    pub fn expect_blocked(&self) {
+        self.expect("start 1");
+        self.expect("message 1000 in 1");
+        self.expect("message blocks");
+    }
+
     pub fn take(&self) -> Vec<String> {
         self.lines.try_iter().collect()
     }
@@ -195,7 +234,8 @@ impl Life {
     }
 }
 
-fn ask_for_nothing(cx: &mut Context<'_>) {
+/// Asks for something that is never answered.
+pub fn ask_for_nothing(cx: &mut Context<'_>) {
     let url = "https://nowhere.example".into();
     cx.request(Request::Probe { url, time_out: LONG });
 }
@@ -267,9 +307,13 @@ pub fn impatient_site(
 ) -> Site {
     let options = Options { shards, jitter: false, patience, ..Options::default() };
     let components = probes.into_iter().map(Probe::registration).collect();
+    site_of(components, Silent::default(), options)
+}
+
+/// A site of any components.
+pub fn site_of(components: Vec<Registration>, outside: Silent, options: Options) -> Site {
     let definition = SiteDefinition::primary("PS1");
-    let outside = Arc::new(Silent::default());
-    Site::start(&definition, components, outside, options).expect("it starts")
+    Site::start(&definition, components, Arc::new(outside), options).expect("it starts")
 }
 
 /// Commands a component, and does not wait for what comes of it.
@@ -307,4 +351,11 @@ pub fn service(host: &mut impl HostControl) -> ServiceStatus {
 #[track_caller]
 pub fn await_state(host: &mut impl HostControl, component: &str, state: State) {
     host.wait_for(component, Until::State(state), LONG).expect("it comes to that");
+}
+
+/// Waits until all code has come back. Nothing else tells it than a look.
+pub fn zombies_end(host: &mut impl HostControl) {
+    while !service(host).zombies.is_empty() {
+        std::thread::yield_now();
+    }
 }

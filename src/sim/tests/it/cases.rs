@@ -9,7 +9,7 @@ use contract::{
 use smsexec_sim::conformance::{Case, Kit, Ran};
 use smsexec_sim::probe::{Does, Probe};
 
-use crate::waiting::failure;
+use crate::seen::failure;
 
 /// The cases of this file's chapters.
 fn cases() -> impl Iterator<Item = &'static Case> {

@@ -2,66 +2,51 @@
 
 use std::time::Duration;
 
-use contract::control::{Accepted, Ask, HostControl, ServiceCommand, Told};
-use contract::lifecycle::{Code, Command, Desired, Restart, Startup, State, Substate};
+use contract::control::{Ask, HostControl, ServiceCommand};
+use contract::lifecycle::{Code, Command, Desired, Restart, State, Substate};
 use contract::{
     Component, Context, Descriptor, Fault, Message, MessageType, Progress, Registration, Start,
     Started,
 };
 use serde::{Deserialize, Serialize};
 use smsexec_sim::Site;
+use smsexec_sim::probe::{Act, Does, Probe};
 
-use crate::probe::{Does, Plan, probe, probe_with};
+use crate::seen::{HOUR, MINUTE, SECOND, accepted, operation, site, state};
 
-const SECOND: Duration = Duration::from_secs(1);
-
-fn site(components: impl IntoIterator<Item = Registration>) -> Site {
-    Site::primary("PS1").components(components).start().expect("the site starts")
-}
-
+/// A site of one component of a test's own.
 fn with<C: Component + 'static>(make: impl Fn() -> C + Send + Sync + 'static) -> Site {
-    site([Registration::new("A", Descriptor::new("a corner case", "a.log"), make)])
+    let a = Registration::new("A", Descriptor::new("a corner case", "a.log"), make);
+    Site::primary("PS1").component(a).start().expect("the site starts")
 }
 
-#[track_caller]
-fn accepted(told: Result<Told, contract::control::Refusal>) -> Accepted {
-    match told {
-        Ok(Told::Accepted(accepted)) => accepted,
-        told => panic!("accepted is expected, not {told:?}"),
-    }
-}
-
-#[track_caller]
-fn state(site: &mut Site, name: &str) -> (State, Option<Substate>) {
-    let status = site.query(name).unwrap();
-    (status.state, status.substate)
+fn restart_executive(site: &mut Site) -> contract::OpId {
+    accepted(site.ask(Ask::Service(ServiceCommand::Restart))).operation.expect("it is under way")
 }
 
 #[test]
 fn a_restart_that_the_executive_s_stop_overtakes_is_cancelled() {
-    let mut site = site([probe("A", Plan { stop: Does::Checkpoints(2), ..Plan::default() }).0]);
-    let restart = site.order("A", Command::Restart).unwrap().operation.unwrap();
+    let (mut site, _) = site([Probe::new("A").stop(Does::Checkpoints(2))]);
+    let restart = operation(&mut site, "A", Command::Restart);
     site.service(ServiceCommand::Stop).unwrap();
     assert_eq!(site.wait(restart, SECOND).code, Code::CANCELLED);
 }
 
 #[test]
 fn a_pause_that_hangs_does_not_keep_the_executive_from_running() {
-    let (a, _) = probe("A", Plan { start: Does::Checkpoints(40), ..Plan::default() });
-    let (b, _) = probe("B", Plan { pause: Does::Hang, ..Plan::default() });
-    let mut site = site([a, b]);
-    let restart = accepted(site.ask(Ask::Service(ServiceCommand::Restart))).operation.unwrap();
+    let slow = Probe::new("A").start(Does::Checkpoints(40));
+    let (mut site, _) = site([slow, Probe::new("B").pause(Does::Hang)]);
+    let restart = restart_executive(&mut site);
     site.advance(SECOND).unwrap();
     site.order("B", Command::Pause).unwrap();
-    assert_eq!(site.wait(restart, 120 * SECOND).code, Code::OK);
+    assert_eq!(site.wait(restart, 2 * MINUTE).code, Code::OK);
     site.service(ServiceCommand::Stop).unwrap();
 }
 
 #[test]
 fn the_executive_can_be_stopped_while_it_starts() {
-    let (a, _) = probe("A", Plan { start: Does::Checkpoints(40), ..Plan::default() });
-    let mut site = site([a]);
-    let restart = accepted(site.ask(Ask::Service(ServiceCommand::Restart))).operation.unwrap();
+    let (mut site, _) = site([Probe::new("A").start(Does::Checkpoints(40))]);
+    let restart = restart_executive(&mut site);
     site.advance(SECOND).unwrap();
     assert_eq!(state(&mut site, "A").0, State::StartPending);
     site.service(ServiceCommand::Stop).unwrap();
@@ -71,45 +56,41 @@ fn the_executive_can_be_stopped_while_it_starts() {
 
 #[test]
 fn an_operator_s_stop_during_a_backup_outlasts_it() {
-    let mut site = site([probe("A", Plan { stop: Does::Checkpoints(4), ..Plan::default() }).0]);
+    let (mut site, _) = site([Probe::new("A").stop(Does::Checkpoints(4))]);
     let backup = accepted(site.ask(Ask::Backup)).operation.unwrap();
     site.advance(SECOND).unwrap();
     site.order("A", Command::Stop).unwrap();
-    assert_eq!(site.wait(backup, 300 * SECOND).code, Code::OK);
-    assert_eq!(state(&mut site, "A"), (State::Stopped, Some(Substate::Operator)));
+    assert_eq!(site.wait(backup, 5 * MINUTE).code, Code::OK);
+    assert_eq!(state(&mut site, "A"), (State::Stopped, Some(Substate::Operator), 1));
 }
 
 #[test]
 fn what_was_paused_is_paused_after_a_backup_and_after_a_crash() {
-    let (a, journal) = probe("A", Plan::default());
-    let mut site = site([a]);
+    let (mut site, [journal]) = site([Probe::new("A")]);
     site.pause("A").unwrap();
     site.send("A", Message::Word(1)).unwrap();
     site.backup().unwrap();
     assert_eq!(state(&mut site, "A").0, State::Paused);
     assert_eq!(site.query("A").unwrap().desired, Desired::Paused);
-    assert_eq!(journal.take(), ["start 1 none", "pause", "stop", "start 2 none", "pause"]);
+    assert_eq!(journal.take(), ["start 1", "pause", "stop", "start 2", "pause"]);
     site.resume("A").unwrap();
     assert_eq!(journal.take(), ["resume", "message 1"]);
 }
 
 #[test]
 fn a_backup_brings_back_what_was_up_and_nothing_else() {
-    let exits = Plan { exits_on: Some(9), ..Plan::default() };
-    let (a, _) = probe_with("A", exits, |d| d.restart = Restart::Transient);
-    let fails = Plan { start: Does::Panic, starts_from: Some(7), ..Plan::default() };
-    let (b, _) = probe("B", fails);
-    let (c, _) = probe_with("C", Plan::default(), |d| d.startup = Startup::Manual);
-    let mut site = site([a, b, c]);
+    let ends = Probe::new("A").on(9, Act::Exit).declares(|d| d.restart = Restart::Transient);
+    let fails = Probe::new("B").start(Does::Panic).starts_well_from(7);
+    let (mut site, _) = site([ends, fails, Probe::new("C").manual()]);
     site.allow_crashes();
     site.send("A", Message::Word(9)).unwrap();
-    site.advance(60 * SECOND).unwrap();
+    site.advance(MINUTE).unwrap();
     site.control("B", Command::ResetFailed).unwrap();
     site.start("C").unwrap();
 
     site.backup().unwrap();
-    assert_eq!(state(&mut site, "A"), (State::Stopped, Some(Substate::Completed)));
-    assert_eq!(state(&mut site, "B"), (State::Stopped, Some(Substate::Cleared)));
+    assert_eq!(state(&mut site, "A"), (State::Stopped, Some(Substate::Completed), 1));
+    assert_eq!(state(&mut site, "B"), (State::Stopped, Some(Substate::Cleared), 6));
     assert_eq!(state(&mut site, "C").0, State::Running, "it was up");
     site.service(ServiceCommand::Restart).unwrap();
     assert_eq!(state(&mut site, "C").0, State::Stopped, "manual waits for a start command");
@@ -117,8 +98,8 @@ fn a_backup_brings_back_what_was_up_and_nothing_else() {
 
 #[test]
 fn whoever_joins_what_nobody_waits_for_waits_for_it_all_the_same() {
-    let plan = Plan { panics_on: Some(3), start: Does::Checkpoints(4), ..Plan::default() };
-    let mut crashing = site([probe("A", plan).0]);
+    let slow = Probe::new("A").start(Does::Checkpoints(4)).on(3, Act::Panic);
+    let (mut crashing, _) = site([slow]);
     crashing.allow_crashes();
     crashing.allow_stranded();
     crashing.send("A", Message::Word(3)).unwrap();
@@ -128,7 +109,7 @@ fn whoever_joins_what_nobody_waits_for_waits_for_it_all_the_same() {
     assert_eq!(crashing.query("A").unwrap().generation.0, 2);
     assert_ne!(state(&mut crashing, "A").0, State::StartPending, "the start was waited for");
 
-    let mut hanging = site([probe("A", Plan { pause: Does::Hang, ..Plan::default() }).0]);
+    let (mut hanging, _) = site([Probe::new("A").pause(Does::Hang)]);
     assert_eq!(hanging.pause("A").unwrap_err().code, Code::REQUEST_TIMEOUT);
     let again = hanging.order("A", Command::Pause).unwrap();
     assert!(again.operation.is_some(), "it is still not paused");
@@ -136,12 +117,11 @@ fn whoever_joins_what_nobody_waits_for_waits_for_it_all_the_same() {
 
 #[test]
 fn a_failure_that_a_person_stopped_is_forgiven() {
-    let plan =
-        Plan { start: Does::Panic, starts_from: Some(7), panics_on: Some(5), ..Plan::default() };
-    let mut site = site([probe("A", plan).0]);
+    let fails = Probe::new("A").start(Does::Panic).starts_well_from(7);
+    let (mut site, _) = site([fails.on(5, Act::Panic)]);
     site.allow_crashes();
     site.allow_stranded();
-    site.advance(60 * SECOND).unwrap();
+    site.advance(MINUTE).unwrap();
     assert_eq!(state(&mut site, "A").1, Some(Substate::Failed));
     site.stop("A").unwrap();
     site.start("A").unwrap();
@@ -151,21 +131,20 @@ fn a_failure_that_a_person_stopped_is_forgiven() {
 
 #[test]
 fn a_setting_stored_while_it_pauses_is_told_when_it_has() {
-    let plan = Plan { pause: Does::Checkpoints(4), ..Plan::default() };
-    let (a, journal) = probe_with("A", plan, |d| d.reloads = vec!["probe.color"]);
-    let mut site = site([a]);
+    let slow = Probe::new("A").pause(Does::Checkpoints(4)).shows("probe.color");
+    let (mut site, [journal]) = site([slow.declares(|d| d.reloads = vec!["probe.color"])]);
     site.order("A", Command::Pause).unwrap();
     site.advance(SECOND).unwrap();
     site.ask(Ask::Set { key: "probe.color".into(), value: "red".into() }).unwrap();
-    site.advance(60 * SECOND).unwrap();
+    site.advance(MINUTE).unwrap();
     assert_eq!(journal.take(), ["start 1 none", "pause", "changed red"]);
 }
 
 #[test]
 fn a_question_is_no_command_and_an_operation_that_never_was_is_not_waited_for() {
-    let mut site = site([probe("A", Plan::default()).0]);
+    let (mut site, _) = site([Probe::new("A")]);
     assert_eq!(site.service(ServiceCommand::Query).unwrap_err().code, Code::INVALID_PARAMETER);
-    let outcome = site.wait(contract::OpId(99), 3600 * SECOND);
+    let outcome = site.wait(contract::OpId(99), HOUR);
     assert_eq!(outcome.code, Code::DOES_NOT_EXIST);
     assert_eq!(site.clock().now.since_start(), Duration::ZERO);
 }
@@ -289,14 +268,14 @@ fn payloads_that_panic_when_dropped_are_survived_wherever_they_are_dropped() {
     let mut site = with(|| Careless { sends: false });
     site.allow_crashes();
     site.send("A", Bomb).unwrap();
-    site.advance(60 * SECOND).unwrap();
+    site.advance(MINUTE).unwrap();
     assert_eq!(state(&mut site, "A").0, State::Running, "it was set aside");
 
     let mut site = with(|| Careless { sends: true });
     site.allow_crashes();
     site.allow_stranded();
     site.send("A", Message::Word(1)).unwrap();
-    site.advance(60 * SECOND).unwrap();
+    site.advance(MINUTE).unwrap();
     assert_eq!(state(&mut site, "A").0, State::Running);
     site.stop("A").unwrap();
     site.send("A", Bomb).unwrap();

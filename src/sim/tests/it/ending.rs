@@ -10,7 +10,7 @@ use contract::{
 use smsexec_sim::probe::{Act, Does, Probe};
 use smsexec_sim::{Site, SiteBuilder};
 
-use crate::waiting::failure;
+use crate::seen::failure;
 
 fn with(probe: Probe) -> SiteBuilder {
     Site::primary("PS1").component(probe.build().0)

@@ -10,12 +10,7 @@ use kernel::lifecycle::scm_allows;
 use smsexec_sim::probe::{Act, Does, Probe};
 use smsexec_sim::{Event, Site, What, replay};
 
-const SECOND: Duration = Duration::from_secs(1);
-
-fn site(probes: impl IntoIterator<Item = Probe>) -> Site {
-    let components = probes.into_iter().map(|probe| probe.build().0);
-    Site::primary("PS1").components(components).start().expect("the site starts")
-}
+use crate::seen::{HOUR, SECOND, operation, site, with};
 
 /// What replaying the log gives is what query shows.
 #[track_caller]
@@ -32,7 +27,7 @@ fn assert_replayed(site: &mut Site) {
 /// I10 of lifecycle.md 2.6, after every single event of a site with something of everything.
 #[test]
 fn i10_the_log_replayed_is_the_status_after_every_event() {
-    let mut site = site([
+    let (mut site, _) = site([
         Probe::new("A").on(3, Act::Panic).stop(Does::Checkpoints(2)),
         Probe::new("B").start(Does::Panic).starts_well_from(3),
         Probe::new("C").manual(),
@@ -74,23 +69,13 @@ fn i10_the_log_replayed_is_the_status_after_every_event() {
 #[test]
 fn i02_i03_i06_i10_hold_whatever_is_done_with_any_seed() {
     for seed in 1..=100 {
-        let mut site = Site::primary("PS1")
-            .components([
-                Probe::new("A").on(3, Act::Panic).stop(Does::Checkpoints(2)).build().0,
-                Probe::new("B").start(Does::Panic).starts_well_from(3).build().0,
-                Probe::new("C").start(Does::Checkpoints(4)).pause(Does::Hang).build().0,
-                Probe::new("D")
-                    .on(1, Act::Send("A", 2))
-                    .on(2, Act::Exit)
-                    .stop(Does::Fail(7))
-                    .build()
-                    .0,
-            ])
-            .seed(seed)
-            .shards(3)
-            .lenient()
-            .start()
-            .unwrap();
+        let (site, _) = with([
+            Probe::new("A").on(3, Act::Panic).stop(Does::Checkpoints(2)),
+            Probe::new("B").start(Does::Panic).starts_well_from(3),
+            Probe::new("C").start(Does::Checkpoints(4)).pause(Does::Hang),
+            Probe::new("D").on(1, Act::Send("A", 2)).on(2, Act::Exit).stop(Does::Fail(7)),
+        ]);
+        let mut site = site.seed(seed).shards(3).lenient().start().unwrap();
         let mut draw = fastrand::Rng::with_seed(site.seed());
         for _ in 0..60 {
             let name = ["A", "B", "C", "D"][draw.usize(..4)];
@@ -103,7 +88,7 @@ fn i02_i03_i06_i10_hold_whatever_is_done_with_any_seed() {
             }
             assert_replayed(&mut site);
         }
-        site.advance(3600 * SECOND).unwrap();
+        site.advance(HOUR).unwrap();
         assert_invariants(&site);
     }
 }
@@ -144,7 +129,7 @@ fn assert_invariants(site: &Site) {
 
 #[test]
 fn the_events_of_a_log_are_numbered_and_in_order_of_time() {
-    let mut site = site([Probe::new("A"), Probe::new("B").on(1, Act::Send("A", 2))]);
+    let (mut site, _) = site([Probe::new("A"), Probe::new("B").on(1, Act::Send("A", 2))]);
     site.send("B", Message::Word(1)).unwrap();
     site.advance(SECOND).unwrap();
     site.restart("A").unwrap();
@@ -157,7 +142,7 @@ fn the_events_of_a_log_are_numbered_and_in_order_of_time() {
 #[test]
 fn what_happens_is_an_event_with_its_particulars() {
     let ask = Act::Ask(Request::Probe { url: "nowhere".into(), time_out: SECOND });
-    let mut site = site([
+    let (mut site, _) = site([
         Probe::new("A").on(1, ask).on(2, Act::Send("B", 7)).on(3, Act::Fail(5)),
         Probe::new("B").drop_panics(),
     ]);
@@ -226,13 +211,13 @@ fn what_happens_is_an_event_with_its_particulars() {
 /// I6 of lifecycle.md 2.6.
 #[test]
 fn i06_a_command_comes_before_what_it_does_and_resolves_once() {
-    let mut site = site([Probe::new("A")]);
+    let (mut site, _) = site([Probe::new("A")]);
     site.skip_events();
-    let operation = site.order("A", Command::Stop).unwrap().operation.unwrap();
+    let stop = operation(&mut site, "A", Command::Stop);
     let accepted = site.expect(SECOND, |e| matches!(e.what, What::Accepted { .. }));
     let stopping = site.expect(SECOND, |e| e.became("A", State::StopPending));
     let is_its_end =
-        |e: &Event| matches!(e.what, What::Resolved { operation: op, .. } if op == operation);
+        |e: &Event| matches!(e.what, What::Resolved { operation, .. } if operation == stop);
     let resolved = site.expect(SECOND, is_its_end);
     assert!(accepted.number < stopping.number && stopping.number < resolved.number);
     site.expect_silence(SECOND, is_its_end);
@@ -240,7 +225,7 @@ fn i06_a_command_comes_before_what_it_does_and_resolves_once() {
 
 #[test]
 fn a_line_stays_a_line_whatever_a_component_says() {
-    let mut site = site([Probe::new("A")]);
+    let (mut site, _) = site([Probe::new("A")]);
     site.ask(Ask::Set { key: "a\nb".into(), value: "c\r\nd".into() }).unwrap_err();
     let line = site.trace().pop().unwrap();
     assert!(!line.contains(['\n', '\r']), "{line:?}");

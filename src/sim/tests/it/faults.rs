@@ -7,13 +7,12 @@ use contract::{Failure, FailureKind, Message, Request};
 use smsexec_sim::probe::{Act, Journal, Probe};
 use smsexec_sim::{CallVerdict, Hook, Injected, RequestVerdict, Site, What};
 
-const SECOND: Duration = Duration::from_secs(1);
+use crate::seen::{HOUR, MINUTE, SECOND, site};
 
 /// A probe that asks when it is handed 1. What it asks for fails at once, with "bad name".
 fn asking() -> (Site, Journal) {
     let ask = Act::Ask(Request::Probe { url: "nowhere".into(), time_out: SECOND });
-    let (a, journal) = Probe::new("A").on(1, ask).build();
-    let site = Site::primary("PS1").component(a).start().expect("the site starts");
+    let (site, [journal]) = site([Probe::new("A").on(1, ask)]);
     journal.take();
     (site, journal)
 }
@@ -37,7 +36,7 @@ fn a_request_fails_and_comes_late_and_is_lost_as_the_rule_says() {
         let at_once = journal.take();
         site.advance(Duration::from_millis(4999)).unwrap();
         let soon = journal.take();
-        site.advance(3600 * SECOND).unwrap();
+        site.advance(HOUR).unwrap();
         let late = journal.take();
         match verdict {
             RequestVerdict::Fail(_) => assert_eq!(at_once, ["message 1", FAILED]),
@@ -99,14 +98,14 @@ fn a_rule_can_end_itself_and_count() {
 /// The watchdog is told that code has come back, although nothing else happens then.
 #[test]
 fn what_hung_and_came_back_is_not_called_hung() {
-    let mut site = Site::primary("PS1").component(Probe::new("A").build().0).start().unwrap();
+    let (mut site, _) = site([Probe::new("A")]);
     let _guard = site.fault_code(|call| match call.hook {
-        Hook::Message { .. } => CallVerdict::Hang(Some(Duration::from_secs(600))),
+        Hook::Message { .. } => CallVerdict::Hang(Some(10 * MINUTE)),
         _ => CallVerdict::Pass,
     });
     site.send("A", Message::Word(1)).unwrap();
-    site.advance(Duration::from_secs(599)).unwrap();
+    site.advance(10 * MINUTE - SECOND).unwrap();
     assert!(site.query("A").unwrap().hung);
-    site.advance(Duration::from_secs(1)).unwrap();
+    site.advance(SECOND).unwrap();
     assert!(!site.query("A").unwrap().hung);
 }

@@ -11,8 +11,8 @@ use smsexec_sim::probe::{Does, Probe};
 use smsexec_sim::{Site, What};
 
 use crate::seen::{
-    HOUR, MINUTE, SECOND, changes_from, life, now, refused, reporters, service, site, starts_from,
-    starts_panic, state, thirteen_panics_once, with,
+    HOUR, MINUTE, SECOND, changes_from, crash, life, lives, now, operation, refused, reporters,
+    service, site, starts_from, starts_panic, state, thirteen_panics_once, with,
 };
 
 const ABC: [&str; 3] = ["A", "B", "C"];
@@ -78,7 +78,7 @@ fn a_group_refuses_as_a_component_does() {
 fn a_later_command_takes_the_place_of_one_that_is_under_way() {
     let slow = Does::Checkpoints(4);
     let mut site = grouped(Strategy::OneForAll, ABC.map(|name| Probe::new(name).stop(slow)));
-    let restart = site.order("group:g", Command::Restart).unwrap().operation.unwrap();
+    let restart = operation(&mut site, "group:g", Command::Restart);
     site.advance(8 * SECOND).unwrap();
     site.stop("group:g").unwrap();
     assert_eq!(site.wait(restart, SECOND).code, Code::CANCELLED);
@@ -92,9 +92,8 @@ fn a_restart_does_not_bring_back_what_is_temporary_or_was_stopped() {
     let [a, b, c] = three();
     let b = b.declares(|b| b.restart = Restart::Temporary);
     let mut site = grouped(Strategy::OneForAll, [a, b, c]);
-    let _guard = thirteen_panics_once(&mut site, "A");
     site.stop("C").unwrap();
-    site.send("A", Message::Word(13)).unwrap();
+    crash(&mut site, "A");
     site.advance(MINUTE).unwrap();
     assert_eq!(state(&mut site, "A"), (State::Running, None, 2));
     // It was stopped with the others, and nothing more is to come of it.
@@ -103,10 +102,9 @@ fn a_restart_does_not_bring_back_what_is_temporary_or_was_stopped() {
 
     // An operator's restart brings the temporary one back, and not what an operator stopped.
     site.restart("group:g").unwrap();
-    assert_eq!(["A", "B", "C"].map(|name| life(&mut site, name)), [3, 2, 1]);
+    assert_eq!(lives(&mut site, ["A", "B", "C"]), [3, 2, 1]);
     // A crash of a temporary one is nobody else's affair.
-    let _guard = thirteen_panics_once(&mut site, "B");
-    site.send("B", Message::Word(13)).unwrap();
+    crash(&mut site, "B");
     site.allow_stranded();
     site.advance(MINUTE).unwrap();
     assert_eq!(state(&mut site, "B"), (State::Stopped, Some(Substate::Failed), 2));
@@ -116,8 +114,7 @@ fn a_restart_does_not_bring_back_what_is_temporary_or_was_stopped() {
 #[test]
 fn a_member_that_is_stopped_for_its_group_is_no_mishap() {
     let mut site = grouped(Strategy::OneForAll, three());
-    let _guard = thirteen_panics_once(&mut site, "A");
-    site.send("A", Message::Word(13)).unwrap();
+    crash(&mut site, "A");
     site.advance(MINUTE).unwrap();
     assert_run(&mut site, [2; 3]);
     assert_eq!(reporters(&mut site, status::ids::COMPONENT_RESTARTS), ["A"]);
@@ -127,19 +124,17 @@ fn a_member_that_is_stopped_for_its_group_is_no_mishap() {
 #[test]
 fn a_member_that_an_operator_stops_meanwhile_stays_stopped() {
     let mut site = grouped(Strategy::OneForAll, three());
-    let _guard = thirteen_panics_once(&mut site, "A");
-    site.send("A", Message::Word(13)).unwrap();
+    crash(&mut site, "A");
     site.stop("B").unwrap();
     site.advance(MINUTE).unwrap();
     assert_eq!(state(&mut site, "B"), (State::Stopped, Some(Substate::Operator), 1));
-    assert_eq!(["A", "C"].map(|name| life(&mut site, name)), [2, 2]);
+    assert_eq!(lives(&mut site, ["A", "C"]), [2, 2]);
 }
 
 #[test]
 fn a_start_of_a_member_cuts_the_delay_of_the_whole_group_short() {
     let mut site = grouped(Strategy::OneForAll, three());
-    let _guard = thirteen_panics_once(&mut site, "C");
-    site.send("C", Message::Word(13)).unwrap();
+    crash(&mut site, "C");
     let begin = now(&site);
     site.start("B").unwrap();
     site.run_to_rest().unwrap();
@@ -215,7 +210,7 @@ fn those_behind_a_significant_member_that_has_failed_do_not_start() {
         let mut site = grouped(Strategy::RestForOne, [a, b, c]);
         site.stop("group:g").unwrap();
         let _guard = starts_panic(&mut site, "B");
-        let start = site.order("group:g", Command::Start).unwrap().operation.unwrap();
+        let start = operation(&mut site, "group:g", Command::Start);
         let outcome = site.wait(start, MINUTE);
         assert_eq!(state(&mut site, "A").0, State::Running);
         assert_eq!(state(&mut site, "B").1, Some(Substate::Failed));
@@ -244,7 +239,7 @@ fn a_member_that_has_failed_restarts_its_group_if_it_escalates_and_fails_it_in_t
     let crash = |site: &mut Site| {
         site.send("B", Message::Word(13)).unwrap();
         site.advance(MINUTE).unwrap();
-        ABC.map(|name| life(site, name))
+        lives(site, ABC)
     };
     // Within its own budget it restarts alone; beyond it, with all, at the group's charge.
     assert_eq!(crash(&mut site), [1, 2, 1]);
@@ -263,7 +258,7 @@ fn a_member_that_has_failed_restarts_its_group_if_it_escalates_and_fails_it_in_t
 fn a_stop_of_the_executive_ends_a_run_of_a_group() {
     let slow = Does::Checkpoints(4);
     let mut site = grouped(Strategy::OneForAll, ABC.map(|name| Probe::new(name).start(slow)));
-    let restart = site.order("group:g", Command::Restart).unwrap().operation.unwrap();
+    let restart = operation(&mut site, "group:g", Command::Restart);
     site.advance(SECOND).unwrap();
     site.service(ServiceCommand::Stop).unwrap();
     assert_eq!(site.wait(restart, SECOND).code, Code::CANCELLED);
@@ -280,7 +275,7 @@ fn a_stop_of_the_executive_ends_a_run_of_a_group() {
 fn a_run_that_waits_for_a_delay_ends_with_a_stop_of_the_executive_at_once() {
     let mut site = grouped(Strategy::OneForAll, three());
     let guard = starts_panic(&mut site, "B");
-    let restart = site.order("group:g", Command::Restart).unwrap().operation.unwrap();
+    let restart = operation(&mut site, "group:g", Command::Restart);
     site.run_to_rest().unwrap();
     let begin = now(&site);
     site.service(ServiceCommand::Stop).unwrap();
@@ -289,7 +284,7 @@ fn a_run_that_waits_for_a_delay_ends_with_a_stop_of_the_executive_at_once() {
     drop(guard);
     site.service(ServiceCommand::Start).unwrap();
     site.advance(HOUR).unwrap();
-    assert_eq!(["A", "B", "C"].map(|name| life(&mut site, name)), [3, 3, 2], "no more than once");
+    assert_eq!(lives(&mut site, ["A", "B", "C"]), [3, 3, 2], "no more than once");
 }
 
 /// B requires A, C only depends on it.
@@ -303,8 +298,7 @@ fn requiring() -> Site {
 #[test]
 fn what_requires_a_component_is_not_touched_by_a_quick_restart_of_it() {
     let mut site = requiring();
-    let _guard = thirteen_panics_once(&mut site, "A");
-    site.send("A", Message::Word(13)).unwrap();
+    crash(&mut site, "A");
     site.advance(MINUTE).unwrap();
     assert_run(&mut site, [2, 1, 1]);
 }
@@ -339,12 +333,12 @@ fn a_start_takes_what_it_depends_on_along_and_fails_with_it() {
     let b = b.manual().declares(|b| b.depends_on = vec!["A".into()]);
     let (mut site, _) = site([a.manual(), b]);
     site.start("B").unwrap();
-    assert_eq!(["A", "B"].map(|name| life(&mut site, name)), [1, 1]);
+    assert_eq!(lives(&mut site, ["A", "B"]), [1, 1]);
     site.stop("B").unwrap();
     site.stop("A").unwrap();
 
     let _guard = starts_panic(&mut site, "A");
-    let start = site.order("B", Command::Start).unwrap().operation.unwrap();
+    let start = operation(&mut site, "B", Command::Start);
     site.run_to_rest().unwrap();
     let b = site.query("B").unwrap();
     assert_eq!((b.state, b.waits_for), (State::StartPending, vec!["A".to_owned()]));

@@ -13,7 +13,7 @@ use smsexec_sim::probe::{Act, Does, Probe};
 use status::ids;
 
 use crate::seen::{
-    HOUR, MINUTE, SECOND, accepted, changes_from, dead_letters, life, now, refused, reporters,
+    HOUR, MINUTE, SECOND, accepted, changes_from, life, lives, now, operation, refused, reporters,
     site, starts_panic, state, with,
 };
 
@@ -164,7 +164,7 @@ fn what_is_removed_is_gone_for_good_and_so_is_its_mail() {
     let a = site.query("A").unwrap();
     assert_eq!((a.state, a.substate, a.inbox), (State::Stopped, Some(Substate::Removed), 0));
     assert_eq!(a.holds, [HoldKind::Removal]);
-    let letters = dead_letters(&mut site, "A");
+    let letters = site.dead_letters().unwrap();
     assert_eq!(letters.len(), 2);
     assert!(letters.iter().all(|letter| letter.reason == DeadReason::Removed), "{letters:?}");
     assert_eq!(journal.take(), ["start 1", "pause", "stop"]);
@@ -259,7 +259,7 @@ fn a_stop_that_lasts_is_ended_by_a_start_and_by_nothing_else() {
         assert!(!site.query(name).unwrap().persist);
     }
     start_anew(&mut site);
-    assert_eq!(["A", "B"].map(|name| life(&mut site, name)), [5, 3]);
+    assert_eq!(lives(&mut site, ["A", "B"]), [5, 3]);
     assert_eq!(state(&mut site, "A").0, State::Running);
 }
 
@@ -270,7 +270,7 @@ fn slow() -> Probe {
 #[test]
 fn a_queued_start_comes_after_the_stop_and_there_is_one_at_most() {
     let (mut site, [journal]) = site([slow()]);
-    let stop = site.order("A", Command::Stop).unwrap().operation.unwrap();
+    let stop = operation(&mut site, "A", Command::Stop);
     assert_eq!(refused(site.order("A", Command::Start)), 1056, "unless it is queued");
     let first = site.order_with("A", Command::Start, QUEUE).unwrap().operation.unwrap();
     let second = site.order_with("A", Command::Restart, QUEUE).unwrap().operation.unwrap();
@@ -296,7 +296,7 @@ fn a_stop_takes_a_queued_start_away() {
 #[test]
 fn a_queued_restart_comes_after_the_start() {
     let (mut site, [journal]) = site([slow().manual()]);
-    let start = site.order("A", Command::Start).unwrap().operation.unwrap();
+    let start = operation(&mut site, "A", Command::Start);
     assert_eq!(refused(site.order("A", Command::Restart)), 1061, "unless it is queued");
     let restart = site.order_with("A", Command::Restart, QUEUE).unwrap().operation.unwrap();
     assert_eq!(site.wait(start, MINUTE).code, Code::OK);

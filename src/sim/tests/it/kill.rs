@@ -1,16 +1,16 @@
 //! The end of the executive's process, and the next one in the same store.
 
 use contract::{Message, MessageId};
+use smsexec_sim::What;
 use smsexec_sim::probe::{Act, Probe};
-use smsexec_sim::{Site, What};
+
+use crate::seen::site;
 
 /// A receiver that must do a thing once remembers which messages it has handled, in the registry
 /// too: another executive must not use their numbers again.
 #[test]
 fn no_number_of_a_message_is_used_again_after_a_kill() {
-    let (a, _) = Probe::new("A").on(1, Act::Send("B", 2)).build();
-    let (b, _) = Probe::new("B").build();
-    let mut site = Site::primary("PS1").component(a).component(b).start().unwrap();
+    let (mut site, _) = site([Probe::new("A").on(1, Act::Send("B", 2)), Probe::new("B")]);
     for _ in 0..3 {
         site.send("A", Message::Word(1)).unwrap();
         site.start_again().unwrap();
@@ -28,7 +28,7 @@ fn no_number_of_a_message_is_used_again_after_a_kill() {
 
 #[test]
 fn what_a_component_keeps_can_be_read_whatever_it_is() {
-    let mut site = Site::primary("PS1").component(Probe::new("A").build().0).start().unwrap();
+    let (mut site, _) = site([Probe::new("A")]);
     assert_eq!(site.remembered("A", "last"), None);
     site.send("A", Message::Word(7)).unwrap();
     site.kill();

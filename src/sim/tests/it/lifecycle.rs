@@ -1,60 +1,37 @@
 //! Lives, commands and crashes in virtual time: what the cases of the conformance kit do not ask.
 
-use std::time::Duration;
-
-use crate::probe::{Journal, Plan, probe, probe_with};
+use contract::Message;
 use contract::control::{Ask, HostControl, ServiceCommand};
 use contract::lifecycle::{Command, State, Substate};
-use contract::{Message, Registration};
 use smsexec_sim::Site;
+use smsexec_sim::probe::{Act, Probe};
 
-const SECOND: Duration = Duration::from_secs(1);
-
-fn site(components: impl IntoIterator<Item = Registration>) -> Site {
-    Site::primary("PS1").components(components).start().expect("the site starts")
-}
-
-fn one(plan: Plan) -> (Site, Journal) {
-    let (a, journal) = probe("A", plan);
-    (site([a]), journal)
-}
-
-#[track_caller]
-fn state(site: &mut Site, name: &str) -> (State, Option<Substate>, u64) {
-    let status = site.query(name).unwrap();
-    (status.state, status.substate, status.generation.0)
-}
-
-fn refused(result: Result<contract::control::Accepted, contract::control::Refusal>) -> u32 {
-    result.expect_err("it is refused").code.0
-}
+use crate::seen::{HOUR, MINUTE, SECOND, refused, site, state};
 
 #[test]
 fn a_stop_cancels_a_backoff() {
-    let (mut site, _) = one(Plan { panics_on: Some(1), ..Plan::default() });
+    let (mut site, _) = site([Probe::new("A").on(1, Act::Panic)]);
     site.allow_crashes();
     site.allow_stranded();
     site.send("A", Message::Word(1)).unwrap();
     assert!(matches!(state(&mut site, "A").1, Some(Substate::Backoff { .. })));
     site.control("A", Command::Stop).unwrap();
     assert_eq!(state(&mut site, "A").1, Some(Substate::Operator));
-    site.advance(3600 * SECOND).unwrap();
+    site.advance(HOUR).unwrap();
     assert_eq!(state(&mut site, "A").2, 1, "it is not restarted");
 }
 
 /// M02's first half; the conformance kit has P02 itself, where it panics once.
 #[test]
 fn p02_a_message_that_panics_in_every_life_is_set_aside_before_the_next() {
-    let (a, journal) = probe("A", Plan { panics_on: Some(3), ..Plan::default() });
-    let (b, _) = probe("B", Plan::default());
-    let mut site = site([a, b]);
+    let (mut site, [journal, _]) = site([Probe::new("A").on(3, Act::Panic), Probe::new("B")]);
     site.allow_crashes();
     site.control("A", Command::Pause).unwrap();
     for number in 1..=5 {
         site.send("A", Message::Word(number)).unwrap();
     }
     site.control("A", Command::Continue).unwrap();
-    site.advance(60 * SECOND).unwrap();
+    site.advance(MINUTE).unwrap();
     let got: Vec<String> =
         journal.take().into_iter().filter(|what| what.starts_with("message")).collect();
     let expected: Vec<String> =
@@ -68,20 +45,21 @@ fn p02_a_message_that_panics_in_every_life_is_set_aside_before_the_next() {
 
 #[test]
 fn a_setting_that_is_reloaded_takes_effect_at_once() {
-    let (a, a_journal) = probe_with("A", Plan::default(), |d| d.start_only = vec!["probe.color"]);
-    let (b, b_journal) = probe_with("B", Plan::default(), |d| d.reloads = vec!["probe.color"]);
-    let (c, c_journal) = probe("C", Plan::default());
-    let mut site = site([a, b, c]);
-    site.ask(Ask::Set { key: "probe.color".into(), value: "red".into() }).unwrap();
+    let color = "probe.color";
+    let [a, b, c] = ["A", "B", "C"].map(|name| Probe::new(name).shows(color));
+    let a = a.declares(|d| d.start_only = vec![color]);
+    let b = b.declares(|d| d.reloads = vec![color]);
+    let (mut site, [a, b, c]) = site([a, b, c]);
+    site.ask(Ask::Set { key: color.into(), value: "red".into() }).unwrap();
     site.run_to_rest().unwrap();
-    assert_eq!(a_journal.take(), ["start 1 none"], "not before its next start");
-    assert_eq!(b_journal.take(), ["start 1 none", "changed red"]);
-    assert_eq!(c_journal.take(), ["start 1 none"], "it is none of its own");
+    assert_eq!(a.take(), ["start 1 none"], "not before its next start");
+    assert_eq!(b.take(), ["start 1 none", "changed red"]);
+    assert_eq!(c.take(), ["start 1 none"], "it is none of its own");
 }
 
 #[test]
 fn a_service_command_that_does_not_fit_is_refused() {
-    let mut site = site([probe("A", Plan::default()).0]);
+    let (mut site, _) = site([Probe::new("A")]);
     assert_eq!(refused(site.service(ServiceCommand::Start)), 1056);
     site.service(ServiceCommand::Stop).unwrap();
     assert_eq!(refused(site.control("A", Command::Start)), 1115);
@@ -92,7 +70,7 @@ fn a_service_command_that_does_not_fit_is_refused() {
 
 #[test]
 fn what_a_life_remembers_is_there_for_the_next_one_and_can_outlive_the_site() {
-    let (mut site, _) = one(Plan::default());
+    let (mut site, _) = site([Probe::new("A")]);
     site.send("A", Message::Word(42)).unwrap();
     assert_eq!(site.kept().registries["A"]["last"], "42");
 }
@@ -100,12 +78,9 @@ fn what_a_life_remembers_is_there_for_the_next_one_and_can_outlive_the_site() {
 #[test]
 fn the_same_seed_gives_the_same_trace_and_another_seed_another_order() {
     let run = |seed| {
-        let probes = (0..20).map(|number| {
-            let plan = Plan { panics_on: Some(3), ..Plan::default() };
-            probe(&format!("P{number}"), plan).0
-        });
+        let probe = |number| Probe::new(format!("P{number}")).on(3, Act::Panic).build().0;
         let mut site = Site::primary("PS1")
-            .components(probes)
+            .components((0..20).map(probe))
             .lenient()
             .fixed_seed(seed)
             .shards(4)

@@ -13,8 +13,8 @@ use smsexec_sim::{CallVerdict, Hook, Site, What};
 use status::ids;
 
 use crate::seen::{
-    HOUR, MINUTE, SECOND, accepted, crashes, dead_letters, life, now, refused, reporters, service,
-    seven_hangs, site, starts_from, starts_panic, state, thirteen_panics_once, with,
+    HOUR, MINUTE, SECOND, accepted, crash, life, lives, now, refused, reporters, service,
+    seven_hangs, site, starts_from, starts_panic, state, with,
 };
 
 /// Three heartbeats of 60 seconds.
@@ -41,7 +41,7 @@ fn one_that_hangs_is_reported_and_left_alone_unless_it_says_otherwise() {
     assert!(!site.query("A").unwrap().hung);
     assert_eq!(reporters(&mut site, ids::COMPONENT_RECOVERED), ["A"]);
     assert_eq!(state(&mut site, "A"), (State::Running, None, 1));
-    assert!(crashes(&mut site, "A").is_empty());
+    assert!(site.crashes("A").unwrap().is_empty());
 }
 
 /// A and C share the one shard, B and D the other one.
@@ -66,14 +66,14 @@ fn a_thread_that_is_lost_costs_only_the_one_whose_code_hangs() {
 
     site.advance(HUNG).unwrap();
     site.send("C", Message::Word(4)).unwrap();
-    let lives = ["A", "B", "C", "D"].map(|name| life(&mut site, name));
+    let lives = lives(&mut site, ["A", "B", "C", "D"]);
     assert_eq!(lives, [1, 1, 2, 1], "C has begun anew at once, A waits for its delay");
     assert_eq!(c.take(), ["start 2", "message 1", "message 2", "message 3", "message 4"]);
     assert_eq!(b.take(), ["start 1"]);
 
-    let of_c = crashes(&mut site, "C");
+    let of_c = site.crashes("C").unwrap();
     assert_eq!((of_c.len(), &of_c[0].exit, of_c[0].charged), (1, &Exit::Lost, false));
-    let of_a = crashes(&mut site, "A");
+    let of_a = site.crashes("A").unwrap();
     assert_eq!((of_a.len(), &of_a[0].exit, of_a[0].charged), (1, &Exit::Hung, true));
     assert_eq!(service(&mut site).zombies, [("A".to_owned(), Generation(1))]);
     assert_eq!(site.query("A").unwrap().zombies, 1);
@@ -117,10 +117,11 @@ fn a_message_that_hangs_each_time_is_set_aside_like_one_that_panics() {
     site.advance(HOUR).unwrap();
     assert_eq!(state(&mut site, "A").0, State::Running);
     assert_eq!(a.count("message 8"), 1, "{:?}", a.take());
-    let letters = dead_letters(&mut site, "A");
+    let letters = site.dead_letters().unwrap();
     let reason = DeadReason::Poison { deliveries: 3, exit: Exit::Hung };
     assert_eq!((letters.len(), &letters[0].reason), (1, &reason));
-    let died_of: Vec<_> = crashes(&mut site, "A").iter().map(|c| (c.message, c.charged)).collect();
+    let died_of: Vec<_> =
+        site.crashes("A").unwrap().iter().map(|c| (c.message, c.charged)).collect();
     let once = |failed| (Some((letters[0].id, failed)), failed == 1);
     assert_eq!(died_of, [once(1), once(2), once(3)], "it costs once");
 }
@@ -141,7 +142,7 @@ fn a_hang_in_another_hook_is_no_message_s_fault() {
     drop(guard);
     site.advance(MINUTE).unwrap();
     assert_eq!(journal.take(), ["start 1", "message 1", "start 2", "message 2"]);
-    let died = crashes(&mut site, "A");
+    let died = site.crashes("A").unwrap();
     assert_eq!((died.len(), died[0].message, died[0].charged), (1, None, true));
 }
 
@@ -221,8 +222,7 @@ fn an_exclusive_one_is_not_started_by_command_before_unless_somebody_insists() {
 
     // Insisted upon once: the next life waits again.
     assert_eq!(refused(site.control_with("A", Command::Start, FORCE)), 1056);
-    let _guard = thirteen_panics_once(&mut site, "A");
-    site.send("A", Message::Word(13)).unwrap();
+    crash(&mut site, "A");
     site.advance(MINUTE).unwrap();
     assert_eq!(state(&mut site, "A"), (State::StartPending, None, 3));
     site.stop("A").unwrap();

@@ -13,7 +13,6 @@ mod holds;
 mod kill;
 mod lifecycle;
 mod liveness;
-mod probe;
 mod seen;
 mod waiting;
 mod walltime;

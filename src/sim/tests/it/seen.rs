@@ -1,12 +1,12 @@
-//! What tests look at, in a form that a list can be compared with.
+//! What tests begin with and do, and what they look at, in a form that a list can be compared
+//! with.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use contract::control::{
-    Accepted, Ask, CrashRecord, DeadLetter, HostControl, Refusal, ServiceCommand, ServiceStatus,
-    Told,
-};
-use contract::lifecycle::{State, Substate};
+use contract::control::{Accepted, Ask, HostControl, Refusal, ServiceCommand, ServiceStatus, Told};
+use contract::lifecycle::{Command, State, Substate};
+use contract::{Message, OpId};
 use smsexec_sim::probe::{Journal, Probe};
 use smsexec_sim::{CallVerdict, Guard, Hook, Site, SiteBuilder, What};
 
@@ -41,6 +41,10 @@ pub fn life(site: &mut Site, name: &str) -> u64 {
     state(site, name).2
 }
 
+pub fn lives<const N: usize>(site: &mut Site, names: [&str; N]) -> [u64; N] {
+    names.map(|name| life(site, name))
+}
+
 /// What components of whatever name changed from event number `from` on, such as
 /// "A 1 Starting -> Running".
 pub fn changes_from(site: &Site, from: usize) -> Vec<String> {
@@ -72,25 +76,18 @@ pub fn refused<T: std::fmt::Debug>(result: Result<T, Refusal>) -> u32 {
     result.expect_err("it should be refused").code.0
 }
 
+/// Commands a component or a group, and answers the operation.
+#[track_caller]
+pub fn operation(site: &mut Site, name: &str, command: Command) -> OpId {
+    let accepted = site.order(name, command).expect("it is accepted");
+    accepted.operation.expect("there is something to wait for")
+}
+
 #[track_caller]
 pub fn accepted(told: Result<Told, Refusal>) -> Accepted {
     match told {
         Ok(Told::Accepted(accepted)) => accepted,
         told => panic!("accepted is expected, not {told:?}"),
-    }
-}
-
-pub fn crashes(site: &mut Site, name: &str) -> Vec<CrashRecord> {
-    match site.ask(Ask::Crashes { component: Some(name.to_owned()), last: usize::MAX }) {
-        Ok(Told::Crashes(crashes)) => crashes,
-        told => panic!("crashes were asked for, told {told:?}"),
-    }
-}
-
-pub fn dead_letters(site: &mut Site, name: &str) -> Vec<DeadLetter> {
-    match site.ask(Ask::DeadLetters { component: Some(name.to_owned()), last: usize::MAX }) {
-        Ok(Told::DeadLetters(letters)) => letters,
-        told => panic!("dead letters were asked for, told {told:?}"),
     }
 }
 
@@ -127,6 +124,13 @@ pub fn thirteen_panics_once(site: &mut Site, whose: &'static str) -> Guard {
     })
 }
 
+/// Has a component that runs crash, once, of a number 13.
+#[track_caller]
+pub fn crash(site: &mut Site, whose: &'static str) {
+    let _guard = thirteen_panics_once(site, whose);
+    site.send(whose, Message::Word(13)).expect("it is accepted");
+}
+
 /// Number 7 hangs in the hands of that component, for so long, as long as the guard lives.
 pub fn seven_hangs(site: &mut Site, whose: &'static str, lasting: Option<Duration>) -> Guard {
     site.fault_code(move |call| match call.hook {
@@ -135,4 +139,11 @@ pub fn seven_hangs(site: &mut Site, whose: &'static str, lasting: Option<Duratio
         }
         _ => CallVerdict::Pass,
     })
+}
+
+/// What `code` fails with.
+#[track_caller]
+pub fn failure(code: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(code)).expect_err("it should have failed");
+    *payload.downcast::<String>().expect("a text")
 }

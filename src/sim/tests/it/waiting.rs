@@ -1,34 +1,21 @@
 //! Waiting and stepping in virtual time.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use contract::control::HostControl;
 use contract::lifecycle::{Code, Command, State};
 use contract::{Message, Moment};
-use smsexec_sim::probe::{Act, Does, Journal, Probe};
+use smsexec_sim::probe::{Act, Does, Probe};
 use smsexec_sim::{Site, What};
 
-const SECOND: Duration = Duration::from_secs(1);
-
-fn one(probe: Probe) -> (Site, Journal) {
-    let (a, journal) = probe.build();
-    (Site::primary("PS1").component(a).start().expect("the site starts"), journal)
-}
-
-/// What `code` fails with.
-#[track_caller]
-pub fn failure(code: impl FnOnce()) -> String {
-    let payload = catch_unwind(AssertUnwindSafe(code)).expect_err("it should have failed");
-    *payload.downcast::<String>().expect("a text")
-}
+use crate::seen::{SECOND, failure, now, operation, site};
 
 #[test]
 fn run_until_stops_as_soon_as_it_holds() {
-    let (mut site, _) = one(Probe::new("A").start(Does::Checkpoints(3)).manual());
+    let (mut site, _) = site([Probe::new("A").start(Does::Checkpoints(3)).manual()]);
     site.order("A", Command::Start).unwrap();
     site.run_until(60 * SECOND, |site| site.query("A").unwrap().state == State::Running);
-    assert_eq!(site.clock().now.since_start(), Duration::from_millis(4500));
+    assert_eq!(now(&site), Duration::from_millis(4500));
     site.run_until(Duration::ZERO, |_| true);
     // Nothing is due at this time, and it comes all the same.
     site.run_until(60 * SECOND, |site| site.clock().now == Moment::ZERO + 64_500 * SECOND / 1000);
@@ -36,7 +23,7 @@ fn run_until_stops_as_soon_as_it_holds() {
 
 #[test]
 fn what_does_not_come_about_fails_with_the_last_state_of_everything() {
-    let (mut site, _) = one(Probe::new("A").stop(Does::Hang));
+    let (mut site, _) = site([Probe::new("A").stop(Does::Hang)]);
     site.order("A", Command::Stop).unwrap();
     let seed = site.seed();
     let text = failure(|| {
@@ -61,7 +48,7 @@ fn what_does_not_come_about_fails_with_the_last_state_of_everything() {
 
 #[test]
 fn each_expect_goes_on_behind_the_one_before() {
-    let (mut site, _) = one(Probe::new("A").on(1, Act::After(SECOND, "tick")));
+    let (mut site, _) = site([Probe::new("A").on(1, Act::After(SECOND, "tick"))]);
     let started = site.expect(Duration::ZERO, |e| e.became("A", State::Running));
     for second in 1..=3 {
         site.send("A", Message::Word(1)).unwrap();
@@ -73,17 +60,17 @@ fn each_expect_goes_on_behind_the_one_before() {
         site.expect(5 * SECOND, |e| e.delivered("A", "timer tick"));
     });
     assert!(text.contains("did not come within 5s"), "{text}");
-    assert_eq!(site.clock().now.since_start(), 8 * SECOND);
+    assert_eq!(now(&site), 8 * SECOND);
 }
 
 #[test]
 fn silence_is_broken_by_what_comes_and_by_what_came_since_the_last_expect() {
-    let (mut site, _) = one(Probe::new("A").on(1, Act::After(3 * SECOND, "tick")));
+    let (mut site, _) = site([Probe::new("A").on(1, Act::After(3 * SECOND, "tick"))]);
     site.expect(SECOND, |e| e.became("A", State::Running));
     site.send("A", Message::Word(1)).unwrap();
     let is_tick = |e: &smsexec_sim::Event| e.delivered("A", "timer tick");
     site.expect_silence(2 * SECOND, is_tick);
-    assert_eq!(site.clock().now.since_start(), 2 * SECOND);
+    assert_eq!(now(&site), 2 * SECOND);
     let text = failure(|| site.expect_silence(2 * SECOND, is_tick));
     assert!(text.contains("A gen 1 <- outside: timer tick"), "{text}");
     assert!(!text.contains("skip_events"), "it came in that time\n{text}");
@@ -97,7 +84,7 @@ fn silence_is_broken_by_what_comes_and_by_what_came_since_the_last_expect() {
 
 #[test]
 fn a_step_is_one_thing_and_a_test_can_act_between_any_two() {
-    let (mut site, journal) = one(Probe::new("A"));
+    let (mut site, [journal]) = site([Probe::new("A")]);
     site.skip_events();
     site.order("A", Command::Pause).unwrap();
     for number in 1..=3 {
@@ -118,20 +105,20 @@ fn a_step_is_one_thing_and_a_test_can_act_between_any_two() {
 
 #[test]
 fn a_step_moves_the_clock_when_nothing_else_is_left_and_ends_when_nothing_is_due() {
-    let (mut site, journal) = one(Probe::new("A").on(1, Act::After(5 * SECOND, "tick")));
+    let (mut site, [journal]) = site([Probe::new("A").on(1, Act::After(5 * SECOND, "tick"))]);
     site.send("A", Message::Word(1)).unwrap();
     assert_eq!(site.step().map(<[_]>::len), Some(0));
-    assert_eq!(site.clock().now.since_start(), 5 * SECOND);
+    assert_eq!(now(&site), 5 * SECOND);
     assert_eq!(journal.count("timer tick"), 0, "it is due, and has not rung");
     assert!(site.step().unwrap().iter().any(|event| event.delivered("A", "timer tick")));
     while site.step().is_some() {}
-    assert_eq!(site.clock().now.since_start(), 5 * SECOND);
+    assert_eq!(now(&site), 5 * SECOND);
 }
 
 #[test]
 fn steps_and_turns_come_to_the_same_end() {
-    let (mut stepped, one_journal) = one(Probe::new("A").on(2, Act::Send("A", 3)));
-    let (mut settled, other_journal) = one(Probe::new("A").on(2, Act::Send("A", 3)));
+    let (mut stepped, [one_journal]) = site([Probe::new("A").on(2, Act::Send("A", 3))]);
+    let (mut settled, [other_journal]) = site([Probe::new("A").on(2, Act::Send("A", 3))]);
     for site in [&mut stepped, &mut settled] {
         site.pause("A").unwrap();
         for _ in 0..5 {
@@ -146,8 +133,8 @@ fn steps_and_turns_come_to_the_same_end() {
 
 #[test]
 fn an_operation_that_takes_too_long_tells_the_last_state_and_the_seed() {
-    let (mut site, _) = one(Probe::new("A").stop(Does::Hang));
-    let stop = site.order("A", Command::Stop).unwrap().operation.unwrap();
+    let (mut site, _) = site([Probe::new("A").stop(Does::Hang)]);
+    let stop = operation(&mut site, "A", Command::Stop);
     let outcome = site.wait(stop, 5 * SECOND);
     assert_eq!(outcome.code, Code::REQUEST_TIMEOUT);
     let seed = site.seed();

@@ -7,22 +7,21 @@ use contract::control::HostControl;
 use smsexec_sim::probe::{Act, Journal, Probe};
 use smsexec_sim::{EPOCH, Site, What};
 
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
+use crate::seen::{HOUR, SECOND, now, site};
 
-fn one() -> (Site, Journal) {
-    let (a, journal) = Probe::new("A").on(1, Act::After(10 * SECOND, "tick")).build();
-    (Site::primary("PS1").component(a).start().expect("the site starts"), journal)
+/// A probe that hears a tick ten seconds after it was handed 1.
+fn ticking() -> (Site, [Journal; 1]) {
+    site([Probe::new("A").on(1, Act::After(10 * SECOND, "tick"))])
 }
 
 #[test]
 fn timers_keep_their_distance_when_the_wall_clock_jumps() {
-    let (mut site, journal) = one();
+    let (mut site, [journal]) = ticking();
     site.send("A", Message::Word(1)).unwrap();
     site.advance(4 * SECOND).unwrap();
     site.jump_wall_ahead(HOUR);
     assert_eq!(site.clock().utc, EPOCH + HOUR + 4 * SECOND);
-    assert_eq!(site.clock().now.since_start(), 4 * SECOND, "the other clock does not jump");
+    assert_eq!(now(&site), 4 * SECOND, "the other clock does not jump");
     site.advance(Duration::from_millis(5999)).unwrap();
     assert_eq!(journal.count("timer tick"), 0);
     site.jump_wall_back(2 * HOUR);
@@ -36,7 +35,7 @@ fn timers_keep_their_distance_when_the_wall_clock_jumps() {
 
 #[test]
 fn a_record_bears_the_time_of_the_wall_clock_as_it_was_set() {
-    let (mut site, _) = one();
+    let (mut site, _) = ticking();
     site.jump_wall_back(HOUR);
     site.send("A", Message::Word(2)).unwrap();
     let line = site.log("probe.log").unwrap().pop().unwrap();
@@ -45,7 +44,7 @@ fn a_record_bears_the_time_of_the_wall_clock_as_it_was_set() {
 
 #[test]
 fn log_lines_bear_the_new_bias_and_utc_goes_on() {
-    let (mut site, _) = one();
+    let (mut site, _) = ticking();
     site.set_bias(-60);
     site.send("A", Message::Word(2)).unwrap();
     site.set_bias(-120);
@@ -63,7 +62,7 @@ fn log_lines_bear_the_new_bias_and_utc_goes_on() {
 fn the_tally_starts_over_at_the_new_midnight() {
     use contract::control::{Ask, Told};
 
-    let (mut site, _) = one();
+    let (mut site, _) = ticking();
     let informational = |site: &mut Site| match site.ask(Ask::Summaries).unwrap() {
         Told::Summaries(rows) => {
             rows.iter().find(|row| row.component == "A").unwrap().informational
