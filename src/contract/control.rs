@@ -453,7 +453,8 @@ pub trait HostControl {
     fn ask(&mut self, ask: Ask) -> Result<Told, Refusal>;
 
     /// Waits until the operation has ended, `within` at most: real time live, virtual time
-    /// in simulation. Code 1060 if there never was an operation of that number.
+    /// in simulation. Code 1060, at once, if there never was an operation of that number, or if
+    /// it ended so long ago that its outcome is forgotten: the last 10,000 are remembered.
     fn wait(&mut self, operation: OpId, within: Duration) -> Outcome;
 
     /// Moves the site's clock on by `by`; what falls due on the way happens, in order.

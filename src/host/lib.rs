@@ -10,6 +10,7 @@ mod backup;
 mod keeping;
 mod logbook;
 mod news;
+mod operations;
 mod records;
 
 use std::collections::BTreeSet;
@@ -32,6 +33,7 @@ use site::SiteDefinition;
 use status::{LogLine, StatusManager, ids};
 
 use logbook::LogBook;
+use operations::Operations;
 use records::{KeptCrash, Recent};
 
 /// The service's own name in status messages and logs.
@@ -84,6 +86,7 @@ pub struct Host {
     mail: Mail,
     /// Those of them that wait with their sender, whose shard is not their receiver's.
     held_back: BTreeSet<(ComponentId, MessageId)>,
+    operations: Operations,
     crashes: Recent<KeptCrash>,
     dead_letters: Recent<DeadLetter>,
     /// When the next backup by schedule is due.
@@ -180,6 +183,7 @@ impl Host {
             options,
             mail: kept.mail,
             held_back: BTreeSet::new(),
+            operations: Operations::default(),
             crashes: Recent::default(),
             dead_letters: Recent::default(),
             next_backup: None,
@@ -311,9 +315,17 @@ impl Host {
         files.iter().for_each(|file| self.logs.open(file));
     }
 
-    /// Numbers operations from the one after `last`, which was an earlier host's.
-    pub fn number_operations_after(&mut self, last: OpId) {
-        self.executive.number_operations_after(last);
+    /// Takes over what is remembered of the operations of an earlier host of the same site, and
+    /// numbers its own from there: whoever remembers one is not to take it for another.
+    pub fn take_operations_of(&mut self, earlier: &mut Host) {
+        debug_assert_eq!(self.operations.last(), OpId(0), "it has none of its own yet");
+        self.operations = std::mem::take(&mut earlier.operations);
+        self.executive.number_operations_after(self.operations.last());
+    }
+
+    /// Ends all operations that are under way with 1067: their process has ended.
+    pub fn abort_operations(&mut self, text: &str) {
+        self.operations.abort(text);
     }
 
     /// The wall clock has jumped: what goes by it is planned anew.
@@ -405,15 +417,18 @@ impl Host {
         self.keep_problem.as_deref()
     }
 
-    /// Whether there ever was an operation of that number.
-    pub fn has_operation(&self, operation: OpId) -> bool {
-        self.executive.last_operation().is_some_and(|last| operation <= last)
+    /// How an operation has ended; none while it is under way. Code 1060, and why, if there never
+    /// was one of that number, or if it ended so long ago that nobody remembers it. Whoever
+    /// waits for an operation asks this first: what it answers will never be told again.
+    pub fn outcome(&self, operation: OpId) -> Option<Outcome> {
+        self.operations.outcome(operation)
     }
 
     /// Turns what the executive has said into doings, status messages and log lines.
     fn settle(&mut self, clock: Clock) {
         let mut steps = std::mem::take(&mut self.steps);
         self.executive.take_steps(&mut steps);
+        self.operations.given(self.executive.last_operation().unwrap_or(OpId(0)));
         for step in steps.drain(..) {
             match step {
                 Step::Order(shard, order) => self.doings.push(Doing::Order(shard, order)),
@@ -426,7 +441,10 @@ impl Host {
                     self.doings.push(Doing::Service(state));
                     self.tell_service(clock.utc, state);
                 }
-                Step::Resolved(outcome) => self.doings.push(Doing::Resolved(outcome)),
+                Step::Resolved(outcome) => {
+                    self.operations.end(outcome.clone());
+                    self.doings.push(Doing::Resolved(outcome));
+                }
                 Step::Snapshot => {
                     self.tell_snapshot(clock.utc);
                     self.doings.push(Doing::Snapshot);

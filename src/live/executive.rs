@@ -1,7 +1,7 @@
 //! The executive as an actix actor: everything that is asked of the host goes through here,
 //! and nothing in here ever waits for a component.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -24,8 +24,6 @@ use crate::shared::Shared;
 
 /// How often the watchdog looks whether a shard is stuck. A heartbeat is a minute.
 const WATCH_EVERY: Duration = Duration::from_secs(5);
-/// How many outcomes are remembered for those who ask late.
-const OUTCOMES_MAX: usize = 10_000;
 
 /// The actor.
 pub(crate) struct ExecutiveActor {
@@ -40,7 +38,6 @@ pub(crate) struct ExecutiveActor {
     pub(crate) unkept: bool,
     /// Where this host's log records go. Each host has its own: there is no global log.
     pub(crate) log: tracing::Dispatch,
-    pub(crate) outcomes: BTreeMap<OpId, Outcome>,
     pub(crate) waiting: HashMap<OpId, Vec<Reply<Outcome>>>,
     pub(crate) watching: Vec<Watching>,
     /// Who is told of every transition.
@@ -182,14 +179,8 @@ impl Handler<Waits> for ExecutiveActor {
     type Result = ();
 
     fn handle(&mut self, waits: Waits, _: &mut Self::Context) {
-        match self.outcomes.get(&waits.operation) {
-            Some(outcome) => waits.reply.send(outcome.clone()),
-            None if self.is_over(waits.operation) => {
-                let operation = waits.operation;
-                let text = format!("there is no operation {operation}, or none that is remembered");
-                let code = Code::DOES_NOT_EXIST;
-                waits.reply.send(Outcome { operation, code, text });
-            }
+        match self.host.outcome(waits.operation) {
+            Some(outcome) => waits.reply.send(outcome),
             None => self.waiting.entry(waits.operation).or_default().push(waits.reply),
         }
     }
@@ -321,7 +312,7 @@ impl ExecutiveActor {
                 Doing::Log(line) => {
                     tracing::dispatcher::with_default(&self.log, || logs::emit(&line));
                 }
-                Doing::Resolved(outcome) => self.resolve(outcome),
+                Doing::Resolved(outcome) => self.resolve(&outcome),
                 Doing::Deliver(parcel) => {
                     self.shared.lanes[usize::from(parcel.to().shard())].send(parcel);
                 }
@@ -372,22 +363,10 @@ impl ExecutiveActor {
         self.to_start.retain(|(number, end)| !shared.start_shard(*number, end, &executive));
     }
 
-    /// Whether nothing will ever be heard of that operation again.
-    fn is_over(&self, operation: OpId) -> bool {
-        let oldest = self.outcomes.keys().next();
-        !self.host.has_operation(operation)
-            || (self.outcomes.len() == OUTCOMES_MAX && oldest.is_some_and(|o| operation < *o))
-    }
-
-    fn resolve(&mut self, outcome: Outcome) {
+    fn resolve(&mut self, outcome: &Outcome) {
         for reply in self.waiting.remove(&outcome.operation).unwrap_or_default() {
             reply.send(outcome.clone());
         }
-        if self.outcomes.len() == OUTCOMES_MAX {
-            self.outcomes.pop_first();
-        }
-        let before = self.outcomes.insert(outcome.operation, outcome);
-        debug_assert_eq!(before, None, "an operation ends once");
     }
 
     /// Copies the site on a thread for blocking work: queries are answered meanwhile.

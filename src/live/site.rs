@@ -1,7 +1,7 @@
 //! A running host, as its owner holds it.
 
+use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -115,7 +115,6 @@ impl Site {
             kept,
             unkept: false,
             log,
-            outcomes: BTreeMap::new(),
             waiting: HashMap::new(),
             watching: Vec::new(),
             subscribers: Vec::new(),

@@ -1,7 +1,7 @@
 //! The simulated driver: every shard on one thread, time that moves only when told.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,7 +66,6 @@ pub struct Site {
     /// What will happen at a time: due, in order of asking.
     pub(crate) scheduled: BinaryHeap<Reverse<Scheduled>>,
     schedulings: u64,
-    pub(crate) outcomes: BTreeMap<OpId, Outcome>,
     pub(crate) store: MemoryStore,
     pub(crate) log: EventLog,
     pub(crate) faults: Faults,
@@ -177,7 +176,6 @@ impl Site {
             rng: fastrand::Rng::with_seed(seed),
             scheduled: BinaryHeap::new(),
             schedulings: 0,
-            outcomes: BTreeMap::new(),
             store,
             log: EventLog::default(),
             faults: Faults::default(),
@@ -560,7 +558,6 @@ impl Site {
                 Doing::Reported(record) => self.record_status(*record),
                 Doing::Resolved(outcome) => {
                     self.record_outcome(&outcome);
-                    self.outcomes.insert(outcome.operation, outcome);
                 }
                 Doing::Keep(change) => {
                     self.witness_change(&change);
@@ -638,14 +635,11 @@ impl HostControl for Site {
 
     /// Virtual time passes, `within` at most, until the operation has ended.
     fn wait(&mut self, operation: OpId, within: Duration) -> Outcome {
-        if !self.host.has_operation(operation) && !self.outcomes.contains_key(&operation) {
-            return no_operation(operation);
-        }
         let until = self.now + within;
         loop {
             let rested = self.run_to_rest();
-            if let Some(outcome) = self.outcomes.get(&operation) {
-                return outcome.clone();
+            if let Some(outcome) = self.host.outcome(operation) {
+                return outcome;
             }
             let text = match rested.and_then(|()| self.go_on(until, &mut 0)) {
                 Ok(true) => continue,
@@ -706,9 +700,4 @@ fn killed() -> Refusal {
         "it was killed",
         "Site::start_again() starts another from the store",
     )
-}
-
-fn no_operation(operation: OpId) -> Outcome {
-    let text = format!("there is no operation {operation}");
-    Outcome { operation, code: Code::DOES_NOT_EXIST, text }
 }

@@ -28,7 +28,27 @@ fn an_operation_is_waited_for_while_it_is_under_way_and_after() {
         assert_eq!(waits.join().unwrap().code, Code::OK);
     });
     assert_eq!(site.wait(stop, LONG).code, Code::OK, "it is remembered");
-    assert_eq!(site.wait(OpId(1_000), LONG).code, Code::DOES_NOT_EXIST);
+}
+
+#[test]
+fn an_operation_that_never_was_or_is_forgotten_is_not_waited_for() {
+    let mut site = site_on(1, []);
+    let newest = |site: &mut smsexec_live::Site| {
+        site.service(ServiceCommand::Stop).unwrap();
+        site.service(ServiceCommand::Start).unwrap().operation.unwrap()
+    };
+    let first = newest(&mut site);
+    for number in [0, first.0 + 1, u64::MAX] {
+        let outcome = site.wait(OpId(number), LONG);
+        let text = format!("there is no operation #{number}; the newest is {first}");
+        assert_eq!((outcome.code, outcome.text), (Code::DOES_NOT_EXIST, text));
+    }
+    let last = (0..5_000).map(|_| newest(&mut site)).last().unwrap();
+    let outcome = site.wait(first, LONG);
+    let text = "operation #3 ended too long ago: the last 10000 outcomes are remembered";
+    assert_eq!((outcome.code, &*outcome.text), (Code::DOES_NOT_EXIST, text));
+    assert_eq!(site.wait(OpId(first.0 + 1), LONG).code, Code::OK, "the oldest that is remembered");
+    assert_eq!(site.wait(last, LONG).code, Code::OK);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use contract::control::{Accepted, Ask, HostControl, ServiceCommand, Told};
+use contract::id::OpId;
 use contract::lifecycle::{Code, Command, Desired, Restart, Startup, State, Substate};
 use contract::{
     Component, Context, Descriptor, Fault, Message, MessageType, Progress, Registration, Start,
@@ -165,9 +166,32 @@ fn a_setting_stored_while_it_pauses_is_told_when_it_has() {
 fn a_question_is_no_command_and_an_operation_that_never_was_is_not_waited_for() {
     let mut site = site([probe("A", Plan::default()).0]);
     assert_eq!(site.service(ServiceCommand::Query).unwrap_err().code, Code::INVALID_PARAMETER);
-    let outcome = site.wait(contract::OpId(99), 3600 * SECOND);
-    assert_eq!(outcome.code, Code::DOES_NOT_EXIST);
+    for number in [0, 2, u64::MAX] {
+        let outcome = site.wait(OpId(number), 3600 * SECOND);
+        let text = format!("there is no operation #{number}; the newest is #1");
+        assert_eq!((outcome.code, outcome.text), (Code::DOES_NOT_EXIST, text));
+    }
     assert_eq!(site.clock().now.since_start(), Duration::ZERO);
+}
+
+#[test]
+fn an_operation_whose_outcome_is_forgotten_is_not_waited_for_in_the_next_process_either() {
+    let mut site = site([]);
+    for _ in 0..5_000 {
+        site.service(ServiceCommand::Stop).unwrap();
+        site.service(ServiceCommand::Start).unwrap();
+    }
+    let text = "operation #1 ended too long ago: the last 10000 outcomes are remembered";
+    for _ in 0..2 {
+        let outcome = site.wait(OpId(1), 3600 * SECOND);
+        assert_eq!((outcome.code, &*outcome.text), (Code::DOES_NOT_EXIST, text));
+        assert_eq!(site.wait(OpId(10_001), 3600 * SECOND).code, Code::OK);
+        site.kill();
+    }
+    assert_eq!(site.clock().now.since_start(), Duration::ZERO);
+    site.start_again().unwrap();
+    assert_eq!(site.wait(OpId(10_002), 3600 * SECOND).code, Code::OK, "the new process's start");
+    assert_eq!(site.wait(OpId(2), 3600 * SECOND).text, text.replace("#1", "#2"));
 }
 
 /// Leaves itself while it pauses.
