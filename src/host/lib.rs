@@ -439,7 +439,7 @@ impl Host {
                 }
                 Step::Service(state) => {
                     self.doings.push(Doing::Service(state));
-                    self.tell_service(clock.utc, state);
+                    self.tell_service(clock, state);
                 }
                 Step::Resolved(outcome) => {
                     self.operations.end(outcome.clone());

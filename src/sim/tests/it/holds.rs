@@ -228,6 +228,22 @@ fn a_startup_type_that_an_operator_gave_lasts_over_a_kill() {
 }
 
 #[test]
+fn a_start_of_the_executive_logs_the_startup_type_that_is_in_effect() {
+    let (mut site, _) = site([Probe::new("A"), Probe::new("B").manual()]);
+    set_startup(&mut site, "A", Startup::Manual);
+    set_startup(&mut site, "B", Startup::Disabled);
+    let before = site.log("smsexec.log").unwrap().len();
+    site.service(ServiceCommand::Restart).unwrap();
+    let lines = site.log("smsexec.log").unwrap().split_off(before);
+    for line in [
+        "A initialized, startup type = \"Manual\", current state = \"Stopped\"",
+        "B initialized, startup type = \"Disabled\", current state = \"Stopped\"",
+    ] {
+        assert!(lines.iter().any(|logged| logged.contains(line)), "{line}: {lines:#?}");
+    }
+}
+
+#[test]
 fn a_disabled_component_can_be_stopped_and_not_restarted() {
     let (mut site, _) = site([Probe::new("A"), Probe::new("B")]);
     set_startup(&mut site, "A", Startup::Disabled);
