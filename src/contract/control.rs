@@ -248,7 +248,7 @@ pub struct DeadLetter {
     pub component: String,
     /// Which message.
     pub id: MessageId,
-    /// Who sent it; none if it came from outside.
+    /// Who sent it; none if it came from outside, or from a component that there is no more.
     pub from: Option<String>,
     /// What kind of message it is.
     pub name: String,

@@ -144,7 +144,7 @@ impl Host {
     ///
     /// # Errors
     /// 1073 if two components bear one name; 1060 if the site gives a startup type to one that
-    /// there is not; 87 if a kept setting is none that can be; what [`Executive::link`] finds
+    /// there is not; 87 if a kept setting or a kept generation is none that can be; what [`Executive::link`] finds
     /// wrong with dependencies and groups.
     pub fn new(
         site: &SiteDefinition,
@@ -208,6 +208,7 @@ impl Host {
             }
             let registry = kept.registries.get(&*registration.name).cloned().unwrap_or_default();
             let component = kept.components.get(&*registration.name).copied();
+            check_generation(&registration.name, component)?;
             host.register(clock, registration, registry, component)?;
         }
         host.executive.link(&site.groups)?;
@@ -556,4 +557,83 @@ fn checked(key: &str, text: &str) -> Result<String, Refusal> {
             "mend or remove what was kept, and start again",
         )
     })
+}
+
+/// A store that is no file of ours may say anything; the next life bears a higher number.
+fn check_generation(name: &str, kept: Option<KeptComponent>) -> Result<(), Refusal> {
+    match kept.map(|kept| kept.generation) {
+        Some(generation) if generation > Generation::KEPT_MAX => Err(Refusal::new(
+            contract::Code::INVALID_PARAMETER,
+            name,
+            format!(
+                "generation {generation} was kept for it, {} is the most",
+                Generation::KEPT_MAX
+            ),
+            "mend or remove what was kept, and start again",
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contract::control::DeadReason;
+    use contract::lifecycle::Desired;
+    use contract::store::KeptMessage;
+    use contract::{Component, Context, Fault, Message, Start, Started};
+
+    struct Idle;
+
+    impl Component for Idle {
+        fn start(&mut self, _: &Start<'_>, _: &mut Context<'_>) -> Result<Started, Fault> {
+            Ok(Started::Running)
+        }
+
+        fn message(&mut self, _: &Message, _: &mut Context<'_>) -> Result<(), Fault> {
+            Ok(())
+        }
+    }
+
+    /// A host of one component, A, at the first place.
+    fn host(kept: Kept) -> Result<Host, Refusal> {
+        let a = Registration::new("A", Descriptor::new("idles", "a.log"), || Idle);
+        let clock = Clock { now: Moment::ZERO, utc: WallTime(1_000) };
+        let site = SiteDefinition::primary("PS1");
+        Host::new(&site, vec![a], kept, HostOptions::new(1, 1), clock)
+    }
+
+    #[test]
+    fn the_sender_of_a_kept_message_need_not_be_in_this_process() {
+        let mut kept = Kept::default();
+        for (number, from) in (1..).zip([
+            ComponentId::new(0, 0),
+            ComponentId::new(0, 1),
+            ComponentId::new(254, ComponentId::SLOTS_MAX - 1),
+            ComponentId::OUTSIDE,
+        ]) {
+            let id = MessageId { from, number };
+            let (to, message, expires) = ("A".into(), Message::Word(0), Some(WallTime(999)));
+            kept.mail.accept(KeptMessage { to, id, message, expires, failed: 0 });
+        }
+        let letters = host(kept).unwrap().dead_letters(None, usize::MAX);
+        assert!(letters.iter().all(|letter| letter.reason == DeadReason::Expired), "{letters:?}");
+        let from: Vec<Option<&str>> = letters.iter().map(|letter| letter.from.as_deref()).collect();
+        assert_eq!(from, [Some("A"), None, None, None]);
+    }
+
+    #[test]
+    fn a_kept_generation_that_none_can_follow_is_refused() {
+        let kept = |generation| {
+            let (desired, persist, startup) = (Desired::Up, false, None);
+            let component = KeptComponent { generation, desired, persist, startup };
+            Kept { components: [("A".to_owned(), component)].into(), ..Kept::default() }
+        };
+        assert!(host(kept(Generation::KEPT_MAX)).is_ok());
+        for generation in [Generation(Generation::KEPT_MAX.0 + 1), Generation(u64::MAX)] {
+            let refusal = host(kept(generation)).unwrap_err();
+            assert_eq!(refusal.code, contract::Code::INVALID_PARAMETER);
+            assert!(refusal.reason.contains(&generation.to_string()), "{refusal}");
+        }
+    }
 }
