@@ -293,8 +293,30 @@ pub struct Accepted {
     pub operation: Option<OpId>,
     /// 0, or the code of a command that joined or found it so: 1056, 1061, 1062.
     pub code: Code,
-    /// The same in words.
+    /// The same in words. Behind it stands why what was commanded is not kept, if it is not:
+    /// [`Accepted::keep_problem`].
     pub note: String,
+}
+
+/// Stands in a note in front of why what was commanded is not kept.
+const NOT_KEPT: &str = "not kept, and lost with the process unless that is mended: ";
+
+impl Accepted {
+    /// The same, of a command that has taken effect and could not be kept. It is no refusal:
+    /// what was wanted is so, until the process ends.
+    pub fn not_kept(mut self, problem: &str) -> Accepted {
+        if !self.note.is_empty() {
+            self.note += "; ";
+        }
+        self.note += NOT_KEPT;
+        self.note += problem;
+        self
+    }
+
+    /// That what was commanded is not kept, and why, if it is not.
+    pub fn keep_problem(&self) -> Option<&str> {
+        self.note.find(NOT_KEPT).map(|from| &self.note[from..])
+    }
 }
 
 /// How an operation ended.

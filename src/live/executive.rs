@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use contract::control::{Ask, ComponentStatus, Outcome, Refusal, Told, Until};
 use contract::id::OpId;
-use contract::lifecycle::Code;
+use contract::lifecycle::{Code, Command};
 use contract::store::Kept;
 use contract::time::Moment;
 use crossbeam_channel::Receiver;
@@ -253,19 +253,12 @@ impl ExecutiveActor {
 
     fn answer_asks(&mut self, ctx: &mut Context<Self>) {
         while let Ok(Asked { ask, reply }) = self.asks.try_recv() {
-            let stores = matches!(ask, Ask::Set { .. });
+            let lasts = is_to_last(&ask);
             let mut told = self.host.ask(self.shared.clock.read(), ask);
+            // What is to last is kept before it is acknowledged.
             self.do_doings(ctx);
-            // What was stored is kept before it is acknowledged.
-            if let (true, Ok(Told::Setting(view)), Some(problem)) =
-                (stores, &told, self.host.keep_problem())
-            {
-                told = Err(Refusal::new(
-                    Code::SPECIFIC,
-                    &view.key,
-                    format!("it is stored, but not kept: {problem}"),
-                    "mend that and store it again, or it is lost with the process",
-                ));
+            if let Some(problem) = self.host.keep_problem().filter(|_| lasts) {
+                told = told.and_then(|told| not_kept(told, problem));
             }
             let _ = reply.send(told);
         }
@@ -390,5 +383,27 @@ impl ExecutiveActor {
             actor.alarm.rung();
             actor.fire_due(ctx);
         });
+    }
+}
+
+/// Whether what is asked for changes what outlives the process. A command does in one way or
+/// another, if only by the number of the life that it begins; it need not change anything now:
+/// what was asked for once more may still not be kept. What is handed to a component is its own.
+fn is_to_last(ask: &Ask) -> bool {
+    !matches!(ask, Ask::Control { command: Command::Custom(_) | Command::ParamChange, .. })
+}
+
+/// What is told of something that has taken effect and could not be kept: of a setting, which
+/// is there to last, that it was not stored; of a command, what it came to, with a warning.
+fn not_kept(told: Told, problem: &str) -> Result<Told, Refusal> {
+    match told {
+        Told::Setting(view) => Err(Refusal::new(
+            Code::SPECIFIC,
+            view.key,
+            format!("it is stored, but not kept: {problem}"),
+            "mend that and store it again, or it is lost with the process",
+        )),
+        Told::Accepted(accepted) => Ok(Told::Accepted(accepted.not_kept(problem))),
+        told => Ok(told),
     }
 }

@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use contract::cloud::{CloudCommand, CloudView};
-use contract::control::{HostControl, Refusal};
-use contract::lifecycle::{Code, Exit, State};
+use contract::control::{Accepted, Ask, HostControl, Refusal, Told};
+use contract::lifecycle::{Code, CommandOptions, Exit, Startup, State};
 use contract::outside::{Outside, Pending};
 use contract::store::Kept;
 use contract::{
@@ -333,6 +333,51 @@ fn a_setting_that_cannot_be_kept_is_not_acknowledged() {
     let refusal = site.backup().unwrap_err();
     assert!(refusal.reason.contains("it is full"), "{refusal}");
     assert_eq!(site.service(contract::control::ServiceCommand::Stop).unwrap().code, Code::OK);
+}
+
+/// Says what became of a command, when it was accepted.
+#[track_caller]
+fn accepted(told: Result<Told, Refusal>) -> Accepted {
+    match told {
+        Ok(Told::Accepted(accepted)) => accepted,
+        told => panic!("accepted is expected, not {told:?}"),
+    }
+}
+
+#[test]
+fn a_command_that_cannot_be_kept_takes_effect_and_says_that_it_does_not_last() {
+    let (tell, _told) = channel();
+    let tell = std::sync::Mutex::new(tell);
+    let make = move || Teller(tell.lock().unwrap().clone());
+    let descriptor = Descriptor { controls: vec![200], ..Descriptor::new("tells", "teller.log") };
+    let teller = Registration::new("TELLER", descriptor, make);
+    let definition = SiteDefinition::primary("PS1");
+    let mut site =
+        Site::start(&definition, vec![teller], Arc::new(FullDisk), Options::default()).unwrap();
+    let component = || "TELLER".to_owned();
+    let startup = || Ask::SetStartup { component: component(), startup: Startup::Manual };
+    let persist = CommandOptions { persist: true, ..CommandOptions::default() };
+    let stop = Ask::Control { component: component(), command: Command::Stop, options: persist };
+    let handed = Ask::Control {
+        component: component(),
+        command: Command::Custom(200),
+        options: CommandOptions::default(),
+    };
+    assert_eq!(accepted(site.ask(handed)).keep_problem(), None, "nothing of it is to last");
+    for ask in [
+        startup(),
+        // Once more: it changes nothing, and is kept no better.
+        startup(),
+        Ask::Hold { component: component(), lease: LONG },
+        Ask::Release { component: component() },
+        stop,
+        Ask::Remove { component: component() },
+    ] {
+        let accepted = accepted(site.ask(ask.clone()));
+        let problem = accepted.keep_problem().unwrap_or_else(|| panic!("{ask:?}: {accepted:?}"));
+        assert!(problem.starts_with("not kept") && problem.contains("it is full"), "{problem}");
+    }
+    assert_eq!(site.query("TELLER").unwrap().startup, Startup::Manual, "it is so all the same");
 }
 
 /// An outside that tells what it has kept.
