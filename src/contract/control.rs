@@ -45,7 +45,8 @@ pub enum Ask {
         /// Its name.
         component: String,
     },
-    /// Stop a component and take it out of service for good. Told by [`Told::Accepted`].
+    /// Stop a component and take it out of service until the process ends. That is not kept: the
+    /// next process registers it again, as it is wanted then. Told by [`Told::Accepted`].
     Remove {
         /// Its name.
         component: String,
@@ -466,7 +467,9 @@ impl std::error::Error for Refusal {}
 
 /// A host under an operator's hand.
 ///
-/// The three methods are the port; the rest is what people type, in terms of them.
+/// Four methods are the port: [`ask`](HostControl::ask), [`wait`](HostControl::wait),
+/// [`wait_for`](HostControl::wait_for) and [`advance`](HostControl::advance). A host on real time
+/// gives a [`pass`](HostControl::pass) of its own; the rest is what people type, in terms of them.
 pub trait HostControl {
     /// Asks, and is told at once: no answer waits for a component.
     ///

@@ -108,7 +108,20 @@ pub enum Doing {
     Resolved(Outcome),
     /// Tell whoever watches: a component's state has changed.
     Changed(Transition),
-    /// This must outlive the process; what comes after it may count on that.
+    /// This must outlive the process; what comes after it counts on that.
+    ///
+    /// Changes come in the order in which they came about, each in front of what follows from it:
+    /// a generation in front of the order that begins its life, what an operator wants in front
+    /// of the outcome. So a driver makes a change last before it does anything that stands behind
+    /// it, or answers whoever asked. It may do so sooner, and make all the changes that it has
+    /// been handed last together; never later, and never in another order.
+    ///
+    /// It may leave two things out. What its store has no place for: messages
+    /// ([`Change::Accepted`], [`Change::Failed`], [`Change::Settled`]), where it keeps none. And
+    /// what cannot be kept now: a full disk keeps nobody from being stopped. It goes on then,
+    /// says so ([`Host::kept_so`]), and offers the change again with the next ones, until it is
+    /// kept. If the process ends before that, it is lost, and with it that a generation is never
+    /// used again.
     Keep(Change),
     /// Put this into the lane of its receiver's shard.
     Deliver(Parcel),

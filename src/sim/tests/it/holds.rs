@@ -154,7 +154,7 @@ fn maintenance_of_what_others_depend_on_is_refused_as_a_stop_is() {
 }
 
 #[test]
-fn what_is_removed_is_gone_for_good_and_so_is_its_mail() {
+fn what_is_removed_is_gone_while_the_process_lives_and_its_mail_for_good() {
     let (mut site, [journal, _]) = site([Probe::new("A"), Probe::new("B")]);
     site.pause("A").unwrap();
     site.send("A", Message::Word(1)).unwrap();
@@ -183,6 +183,9 @@ fn what_is_removed_is_gone_for_good_and_so_is_its_mail() {
     assert_eq!(state(&mut site, "A"), (State::Stopped, Some(Substate::Removed), 1));
     assert!(life(&mut site, "B") > 2, "the others go on");
     assert!(site.kept().mail.iter().next().is_none(), "nothing is kept for it");
+
+    start_anew(&mut site);
+    assert_eq!(state(&mut site, "A"), (State::Running, None, 2), "the next process has it again");
 }
 
 #[test]
