@@ -541,6 +541,15 @@ impl Host {
     }
 }
 
+/// What whoever is outside is told when a component cannot take in what it is sent.
+pub fn inbox_is_full(component: &str) -> Refusal {
+    let (code, way_out) = (contract::Code::NOT_ENOUGH_QUOTA, SEND_AGAIN);
+    Refusal::new(code, component, "its inbox is full", way_out)
+}
+
+/// The way out for whoever has sent too much.
+pub const SEND_AGAIN: &str = "send again when it has got on";
+
 /// A startup type for a component that there is not is a slip of the pen, and never takes effect.
 fn check_names(site: &SiteDefinition, components: &[Registration]) -> Result<(), Refusal> {
     let known = |name: &str| components.iter().any(|c| c.name.eq_ignore_ascii_case(name));

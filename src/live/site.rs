@@ -179,9 +179,22 @@ impl Site {
     /// As [`Handle::send`].
     ///
     /// # Errors
-    /// 1060 if there is no such component; 1816 if its inbox is full.
+    /// Those of [`Handle::send`].
     pub fn send(&self, component: &str, message: impl Into<Message>) -> Result<(), Refusal> {
         self.handle.send(component, message)
+    }
+
+    /// As [`Handle::send_within`].
+    ///
+    /// # Errors
+    /// Those of [`Handle::send`].
+    pub fn send_within(
+        &self,
+        component: &str,
+        message: impl Into<Message>,
+        within: Duration,
+    ) -> Result<(), Refusal> {
+        self.handle.send_within(component, message, within)
     }
 
     /// As [`Handle::watch`].

@@ -382,12 +382,7 @@ impl Site {
         let to = self.host.board().find(component);
         let to = to.expect("a component that can be queried is on the board");
         if self.host.board().view(to).is_some_and(|cell| cell.is_full()) {
-            return Err(Refusal::new(
-                Code::NOT_ENOUGH_QUOTA,
-                component,
-                "its inbox is full",
-                "send again when it has got on",
-            ));
+            return Err(host::inbox_is_full(component));
         }
         let lane = &self.lanes[usize::from(to.shard())];
         let id = MessageId { from: ComponentId::OUTSIDE, number: lane.next_number() };
