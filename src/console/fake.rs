@@ -43,6 +43,8 @@ pub(crate) struct FakeHost {
     pub(crate) doomed: BTreeMap<String, Code>,
     /// Answers to give instead of the true ones: a host that is out of its mind.
     pub(crate) always: Option<Told>,
+    /// Why it cannot keep what it is commanded.
+    pub(crate) unkept: Option<&'static str>,
     pub(crate) crashes: Vec<CrashRecord>,
     pub(crate) letters: Vec<DeadLetter>,
     /// Who depends on whom: the first on the second.
@@ -187,6 +189,7 @@ impl FakeHost {
             },
             doomed: BTreeMap::new(),
             always: None,
+            unkept: None,
             due: Vec::new(),
             raves: None,
             controls: Vec::new(),
@@ -377,6 +380,45 @@ impl FakeHost {
             return Err(Refusal::new(code, name, "all of it is so already", ""));
         }
         Ok(self.accepted(Pending::Rows(rows, to)))
+    }
+
+    fn answer(&mut self, ask: Ask) -> Result<Told, Refusal> {
+        match ask {
+            Ask::Query(names) => self.query(&names),
+            Ask::Control { component, command, options } => {
+                self.control(&component, command, options)
+            }
+            Ask::Hold { component, lease } => self.hold(&component, lease),
+            Ask::Release { component } => self.release(&component),
+            Ask::Remove { component } => {
+                self.row_of(&component).map(|row| self.accepted(Pending::Removed(row)))
+            }
+            Ask::SetStartup { component, startup } => self.set_startup(&component, startup),
+            Ask::Crashes { component, last } => {
+                Ok(Told::Crashes(newest(&self.crashes, component, last, |crash| &crash.component)))
+            }
+            Ask::DeadLetters { component, last } => {
+                Ok(Told::DeadLetters(newest(&self.letters, component, last, |letter| {
+                    &letter.component
+                })))
+            }
+            Ask::Service(command) => self.service(command),
+            Ask::Backup => self.service(ServiceCommand::Restart),
+            Ask::Set { key, value } => self.set(&key, value),
+            Ask::Settings(Some(key)) => {
+                self.key(&key).map(|key| Told::Settings(vec![self.setting(key)]))
+            }
+            Ask::Settings(None) => {
+                Ok(Told::Settings(self.settings.keys().map(|key| self.setting(key)).collect()))
+            }
+            Ask::Messages { component, last } => {
+                Ok(Told::Messages(newest(&self.messages, component, last, |r| &r.component)))
+            }
+            Ask::Summaries => Ok(Told::Summaries(self.summaries())),
+            Ask::Logs { log, last } => self.tails(log.as_deref(), last),
+            Ask::Cloud(command) => Ok(self.command_cloud(command)),
+            Ask::Clock => Ok(Told::Clock(self.clock())),
+        }
     }
 
     fn accepted(&mut self, pending: Pending) -> Told {
@@ -645,42 +687,11 @@ impl HostControl for FakeHost {
         if let Some(told) = &self.always {
             return Ok(told.clone());
         }
-        match ask {
-            Ask::Query(names) => self.query(&names),
-            Ask::Control { component, command, options } => {
-                self.control(&component, command, options)
-            }
-            Ask::Hold { component, lease } => self.hold(&component, lease),
-            Ask::Release { component } => self.release(&component),
-            Ask::Remove { component } => {
-                self.row_of(&component).map(|row| self.accepted(Pending::Removed(row)))
-            }
-            Ask::SetStartup { component, startup } => self.set_startup(&component, startup),
-            Ask::Crashes { component, last } => {
-                Ok(Told::Crashes(newest(&self.crashes, component, last, |crash| &crash.component)))
-            }
-            Ask::DeadLetters { component, last } => {
-                Ok(Told::DeadLetters(newest(&self.letters, component, last, |letter| {
-                    &letter.component
-                })))
-            }
-            Ask::Service(command) => self.service(command),
-            Ask::Backup => self.service(ServiceCommand::Restart),
-            Ask::Set { key, value } => self.set(&key, value),
-            Ask::Settings(Some(key)) => {
-                self.key(&key).map(|key| Told::Settings(vec![self.setting(key)]))
-            }
-            Ask::Settings(None) => {
-                Ok(Told::Settings(self.settings.keys().map(|key| self.setting(key)).collect()))
-            }
-            Ask::Messages { component, last } => {
-                Ok(Told::Messages(newest(&self.messages, component, last, |r| &r.component)))
-            }
-            Ask::Summaries => Ok(Told::Summaries(self.summaries())),
-            Ask::Logs { log, last } => self.tails(log.as_deref(), last),
-            Ask::Cloud(command) => Ok(self.command_cloud(command)),
-            Ask::Clock => Ok(Told::Clock(self.clock())),
-        }
+        let told = self.answer(ask)?;
+        Ok(match (told, self.unkept) {
+            (Told::Accepted(accepted), Some(problem)) => Told::Accepted(accepted.not_kept(problem)),
+            (told, _) => told,
+        })
     }
 
     fn wait(&mut self, operation: OpId, within: Duration) -> Outcome {

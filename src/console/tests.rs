@@ -358,6 +358,32 @@ fn a_group_is_commanded_once_and_its_members_with_it() {
 }
 
 #[test]
+fn what_a_command_came_to_and_that_it_is_not_kept_is_said_together() {
+    let not_kept = "not kept, and lost with the process unless that is mended: the disk is full";
+    for (line, done) in [
+        ("startup dmp_uploader manual", "SMS_DMP_UPLOADER: Running; startup Manual; "),
+        ("stop dmp_uploader --persist", "SMS_DMP_UPLOADER: Stopped (op #1); "),
+        ("hold dmp_uploader --for 1h", "SMS_DMP_UPLOADER: Stopped (op #1); "),
+        (
+            "restart dmp_uploader --no-wait",
+            "SMS_DMP_UPLOADER: Starting (op #1); accepted, not waited for; ",
+        ),
+        ("exec stop", "SMS_EXECUTIVE: Stopped (op #1); 0 of 4 components run; "),
+    ] {
+        let host = || {
+            let mut host = FakeHost::site();
+            host.unkept = Some("the disk is full");
+            host
+        };
+        let reply = Console::new(&mut host(), options()).exec(line);
+        assert_eq!(reply.text, format!("{done}{not_kept}\n"), "{line}");
+        assert_eq!((reply.problems.as_str(), reply.status), ("", ExitStatus::DONE), "{line}");
+        let reply = Console::new(&mut host(), options()).exec(&format!("{line} --json"));
+        assert!(reply.text.contains("the disk is full"), "{line}: {}", reply.text);
+    }
+}
+
+#[test]
 fn what_there_is_to_say_of_a_component_is_said() {
     let mut host = FakeHost::supervised();
     let row = &mut host.rows[2];

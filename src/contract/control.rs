@@ -45,7 +45,8 @@ pub enum Ask {
         /// Its name.
         component: String,
     },
-    /// Stop a component and take it out of service for good. Told by [`Told::Accepted`].
+    /// Stop a component and take it out of service until the process ends. That is not kept: the
+    /// next process registers it again, as it is wanted then. Told by [`Told::Accepted`].
     Remove {
         /// Its name.
         component: String,
@@ -248,7 +249,7 @@ pub struct DeadLetter {
     pub component: String,
     /// Which message.
     pub id: MessageId,
-    /// Who sent it; none if it came from outside.
+    /// Who sent it; none if it came from outside, or from a component that there is no more.
     pub from: Option<String>,
     /// What kind of message it is.
     pub name: String,
@@ -293,8 +294,30 @@ pub struct Accepted {
     pub operation: Option<OpId>,
     /// 0, or the code of a command that joined or found it so: 1056, 1061, 1062.
     pub code: Code,
-    /// The same in words.
+    /// The same in words. Behind it stands why what was commanded is not kept, if it is not:
+    /// [`Accepted::keep_problem`].
     pub note: String,
+}
+
+/// Stands in a note in front of why what was commanded is not kept.
+const NOT_KEPT: &str = "not kept, and lost with the process unless that is mended: ";
+
+impl Accepted {
+    /// The same, of a command that has taken effect and could not be kept. It is no refusal:
+    /// what was wanted is so, until the process ends.
+    pub fn not_kept(mut self, problem: &str) -> Accepted {
+        if !self.note.is_empty() {
+            self.note += "; ";
+        }
+        self.note += NOT_KEPT;
+        self.note += problem;
+        self
+    }
+
+    /// That what was commanded is not kept, and why, if it is not.
+    pub fn keep_problem(&self) -> Option<&str> {
+        self.note.find(NOT_KEPT).map(|from| &self.note[from..])
+    }
 }
 
 /// How an operation ended.
@@ -444,7 +467,9 @@ impl std::error::Error for Refusal {}
 
 /// A host under an operator's hand.
 ///
-/// The three methods are the port; the rest is what people type, in terms of them.
+/// Four methods are the port: [`ask`](HostControl::ask), [`wait`](HostControl::wait),
+/// [`wait_for`](HostControl::wait_for) and [`advance`](HostControl::advance). A host on real time
+/// gives a [`pass`](HostControl::pass) of its own; the rest is what people type, in terms of them.
 pub trait HostControl {
     /// Asks, and is told at once: no answer waits for a component.
     ///
@@ -453,7 +478,8 @@ pub trait HostControl {
     fn ask(&mut self, ask: Ask) -> Result<Told, Refusal>;
 
     /// Waits until the operation has ended, `within` at most: real time live, virtual time
-    /// in simulation. Code 1060 if there never was an operation of that number.
+    /// in simulation. Code 1060, at once, if there never was an operation of that number, or if
+    /// it ended so long ago that its outcome is forgotten: the last 10,000 are remembered.
     fn wait(&mut self, operation: OpId, within: Duration) -> Outcome;
 
     /// Moves the site's clock on by `by`; what falls due on the way happens, in order.

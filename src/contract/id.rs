@@ -53,6 +53,13 @@ impl fmt::Display for ComponentId {
 )]
 pub struct Generation(pub u64);
 
+impl Generation {
+    /// The highest that may be kept of an earlier process. A life a millisecond comes to that
+    /// in eight years; what says more is damaged, and would leave no number for the next life
+    /// or none that the board has room for.
+    pub const KEPT_MAX: Generation = Generation((1 << 38) - 1);
+}
+
 impl fmt::Display for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -99,7 +99,7 @@ pub enum Substate {
     Completed,
     /// It said that it is not applicable here.
     Ignored,
-    /// A hold keeps it down: backup, or the executive is stopped.
+    /// A hold keeps it down: a backup, maintenance, or the executive is stopped.
     Held,
     /// It crashed and starts again at that moment.
     Backoff {
@@ -112,7 +112,7 @@ pub enum Substate {
     Cleared,
     /// Its startup type is Disabled.
     Disabled,
-    /// It was removed, and stays listed until the host ends.
+    /// It was removed, and stays listed until the process ends. The next one has it again.
     Removed,
 }
 
@@ -279,7 +279,7 @@ codes! {
     REQUEST_TIMEOUT = 1053, "ERROR_SERVICE_REQUEST_TIMEOUT";
     /// No thread could be had for it.
     NO_THREAD = 1054, "ERROR_SERVICE_NO_THREAD";
-    /// A hold forbids the start: a backup runs.
+    /// A hold forbids the start: a backup runs, or an operator works on the component.
     DATABASE_LOCKED = 1055, "ERROR_SERVICE_DATABASE_LOCKED";
     /// A start in any state but Stopped.
     ALREADY_RUNNING = 1056, "ERROR_SERVICE_ALREADY_RUNNING";
@@ -303,7 +303,7 @@ codes! {
     DEPENDENCY_FAIL = 1068, "ERROR_SERVICE_DEPENDENCY_FAIL";
     /// Its start made no progress in time.
     START_HANG = 1070, "ERROR_SERVICE_START_HANG";
-    /// It was removed, or is about to be.
+    /// It was removed, or is about to be, until the process ends.
     MARKED_FOR_DELETE = 1072, "ERROR_SERVICE_MARKED_FOR_DELETE";
     /// It is registered already.
     EXISTS = 1073, "ERROR_SERVICE_EXISTS";
@@ -464,8 +464,9 @@ pub struct CommandOptions {
     /// A start or restart that comes at the wrong moment is carried out when its moment has
     /// come, in place of a refusal with 1056 or 1061.
     pub queue: bool,
-    /// A stop or restart takes the components that depend on this one along, leaves first, in
-    /// place of a refusal with 1051.
+    /// A stop or restart takes the components that depend on this one along, leaves first. A
+    /// stop without it is refused with 1051 while any of them runs; a restart never is: they run
+    /// on, for what they depend on comes back.
     pub dependents: bool,
     /// A stop outlasts the next start of the executive.
     pub persist: bool,
@@ -482,7 +483,7 @@ pub enum HoldKind {
     Stopping,
     /// An operator works on the component.
     Maintenance,
-    /// The component is being removed.
+    /// The component was removed. This one has no lease: it ends with the process.
     Removal,
 }
 

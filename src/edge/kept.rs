@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 
 use contract::lifecycle::{Desired, HoldKind, Startup};
 use contract::store::Kept;
-use contract::{Failure, FailureKind};
+use contract::{Failure, FailureKind, Generation};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -117,6 +117,10 @@ fn check_component(place: &str, value: &Value) -> Result<(), String> {
     let field = |name: &str| (format!("{place}.{name}"), of(component, name));
     let (at, generation) = field("generation");
     number::<u64>(&at, generation)?;
+    let max = Generation::KEPT_MAX;
+    if generation.as_u64().is_some_and(|generation| generation > max.0) {
+        return Err(format!("holds {generation} under {at}, {max} is the most"));
+    }
     let (at, desired) = field("desired");
     word::<Desired>(&at, desired)?;
     let (at, persist) = field("persist");
@@ -198,9 +202,9 @@ fn misfit(place: &str, value: &Value, needed: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use contract::WallTime;
     use contract::settings::{Mode, keys};
     use contract::store::{KeptComponent, KeptHold};
-    use contract::{Generation, WallTime};
 
     fn some() -> Kept {
         let mut kept = Kept::default();
@@ -219,7 +223,7 @@ mod tests {
     fn all() -> Kept {
         let mut kept = Kept { installed: Some(WallTime(i64::MIN)), running: true, ..some() };
         for (name, component) in [
-            ("A", component(u64::MAX, Desired::Up, None)),
+            ("A", component(Generation::KEPT_MAX.0, Desired::Up, None)),
             ("B", component(0, Desired::Down, Some(Startup::Automatic))),
             ("C", component(1, Desired::Paused, Some(Startup::Manual))),
             ("D.e \"f\"", component(2, Desired::Up, Some(Startup::Disabled))),
@@ -335,6 +339,16 @@ mod tests {
                 "/components/A/generation",
                 Some((-1).into()),
                 format!("does not fit under {generation}: invalid value: integer `-1`"),
+            ),
+            (
+                "/components/A/generation",
+                Some((Generation::KEPT_MAX.0 + 1).into()),
+                format!("holds 274877906944 under {generation}, 274877906943 is the most"),
+            ),
+            (
+                "/components/A/generation",
+                Some(u64::MAX.into()),
+                format!("holds 18446744073709551615 under {generation}, 274877906943 is the most"),
             ),
             (
                 "/components/A/generation",

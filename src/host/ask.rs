@@ -126,14 +126,7 @@ impl Host {
 
     fn unknown(&self, name: &str, more: &[&str]) -> Refusal {
         let names = self.executive.ids().map(|id| &**self.executive.name(id));
-        let wanted = name.to_ascii_uppercase();
-        let mut near: Vec<(usize, &str)> = names
-            .chain(more.iter().copied())
-            .map(|other| (strsim::damerau_levenshtein(&wanted, other), other))
-            .filter(|(distance, other)| *distance <= 3 || other.contains(&wanted))
-            .collect();
-        near.sort_unstable();
-        let near: Vec<&str> = near.into_iter().take(3).map(|(_, other)| other).collect();
+        let near = nearest(name, more.iter().copied().chain(names));
         let way_out = if near.is_empty() {
             "the components verb lists the names".to_owned()
         } else {
@@ -232,6 +225,35 @@ impl Host {
     }
 }
 
+/// So many names are looked at for one that may have been meant. Everybody waits for the
+/// executive meanwhile: ten thousand take it a few milliseconds, a million would take a second.
+const NAMES_LOOKED_AT: usize = 10_000;
+/// So many letters at most are wrong in what was meant.
+const SLIPS_MAX: usize = 3;
+
+/// The names that may have been meant by one that there is not, three at most, the nearest
+/// first. Of a host with more components than are looked at, those that were registered first
+/// are: a guess, and whoever gets none is told where the names are.
+fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let wanted = name.to_ascii_uppercase();
+    let length = wanted.chars().count();
+    let mut near: Vec<(usize, &str)> = names
+        .take(NAMES_LOOKED_AT)
+        .filter_map(|other| {
+            // Letters that are missing are slips: a comparison would say no more, and costs the
+            // product of the lengths.
+            let alike = other.chars().count().abs_diff(length) <= SLIPS_MAX;
+            let slips = alike.then(|| strsim::damerau_levenshtein(&wanted, other));
+            match slips.filter(|slips| *slips <= SLIPS_MAX) {
+                None if other.contains(&wanted) => Some((usize::MAX, other)),
+                slips => slips.map(|slips| (slips, other)),
+            }
+        })
+        .collect();
+    near.sort_unstable();
+    near.into_iter().take(3).map(|(_, other)| other).collect()
+}
+
 /// "group:cloud" names a group.
 fn group_in(name: &str) -> Option<&str> {
     let (group, name) = name.split_once(':')?;
@@ -254,4 +276,32 @@ fn unknown_setting(key: &str) -> Refusal {
         format!("did you mean {near}?")
     };
     wrong(key, "no setting has that key", way_out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_have_been_meant_is_near_or_contains_it() {
+        let names = ["SMS_DMP_UPLOADER", "SMS_DMP_DOWNLOADER", "SMS_SERVICE_CONNECTOR"];
+        for (name, near) in [
+            ("sms_dmp_uploadr", &["SMS_DMP_UPLOADER"][..]),
+            ("SMS_DMP_UPLAODER", &["SMS_DMP_UPLOADER"]),
+            ("DMP", &["SMS_DMP_DOWNLOADER", "SMS_DMP_UPLOADER"]),
+            ("SMS_DMP_DOWN", &["SMS_DMP_DOWNLOADER"]),
+            ("nobody", &[]),
+        ] {
+            assert_eq!(nearest(name, names.into_iter()), near, "{name}");
+        }
+    }
+
+    #[test]
+    fn of_a_million_names_only_so_many_are_looked_at() {
+        let mut looked_at = 0;
+        let names = std::iter::repeat_n("SMS_DMP_UPLOADER", 1_000_000);
+        let near = nearest("SMS_DMP_UPLOADR", names.inspect(|_| looked_at += 1));
+        assert_eq!(near.len(), 3);
+        assert_eq!(looked_at, NAMES_LOOKED_AT);
+    }
 }

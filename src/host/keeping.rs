@@ -15,6 +15,8 @@ use kernel::{Clock, MessageSlip, Parcel};
 use crate::{Doing, Host};
 
 impl Host {
+    /// Has a change outlive the process, as [`Doing::Keep`] promises. What counts on it is put
+    /// behind it.
     pub(crate) fn keep(&mut self, change: Change) {
         self.doings.push(Doing::Keep(change));
     }

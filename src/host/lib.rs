@@ -10,6 +10,7 @@ mod backup;
 mod keeping;
 mod logbook;
 mod news;
+mod operations;
 mod records;
 
 use std::collections::BTreeSet;
@@ -32,6 +33,7 @@ use site::SiteDefinition;
 use status::{LogLine, StatusManager, ids};
 
 use logbook::LogBook;
+use operations::Operations;
 use records::{KeptCrash, Recent};
 
 /// The service's own name in status messages and logs.
@@ -84,6 +86,7 @@ pub struct Host {
     mail: Mail,
     /// Those of them that wait with their sender, whose shard is not their receiver's.
     held_back: BTreeSet<(ComponentId, MessageId)>,
+    operations: Operations,
     crashes: Recent<KeptCrash>,
     dead_letters: Recent<DeadLetter>,
     /// When the next backup by schedule is due.
@@ -105,7 +108,20 @@ pub enum Doing {
     Resolved(Outcome),
     /// Tell whoever watches: a component's state has changed.
     Changed(Transition),
-    /// This must outlive the process; what comes after it may count on that.
+    /// This must outlive the process; what comes after it counts on that.
+    ///
+    /// Changes come in the order in which they came about, each in front of what follows from it:
+    /// a generation in front of the order that begins its life, what an operator wants in front
+    /// of the outcome. So a driver makes a change last before it does anything that stands behind
+    /// it, or answers whoever asked. It may do so sooner, and make all the changes that it has
+    /// been handed last together; never later, and never in another order.
+    ///
+    /// It may leave two things out. What its store has no place for: messages
+    /// ([`Change::Accepted`], [`Change::Failed`], [`Change::Settled`]), where it keeps none. And
+    /// what cannot be kept now: a full disk keeps nobody from being stopped. It goes on then,
+    /// says so ([`Host::kept_so`]), and offers the change again with the next ones, until it is
+    /// kept. If the process ends before that, it is lost, and with it that a generation is never
+    /// used again.
     Keep(Change),
     /// Put this into the lane of its receiver's shard.
     Deliver(Parcel),
@@ -141,7 +157,7 @@ impl Host {
     ///
     /// # Errors
     /// 1073 if two components bear one name; 1060 if the site gives a startup type to one that
-    /// there is not; 87 if a kept setting is none that can be; what [`Executive::link`] finds
+    /// there is not; 87 if a kept setting or a kept generation is none that can be; what [`Executive::link`] finds
     /// wrong with dependencies and groups.
     pub fn new(
         site: &SiteDefinition,
@@ -180,6 +196,7 @@ impl Host {
             options,
             mail: kept.mail,
             held_back: BTreeSet::new(),
+            operations: Operations::default(),
             crashes: Recent::default(),
             dead_letters: Recent::default(),
             next_backup: None,
@@ -204,6 +221,7 @@ impl Host {
             }
             let registry = kept.registries.get(&*registration.name).cloned().unwrap_or_default();
             let component = kept.components.get(&*registration.name).copied();
+            check_generation(&registration.name, component)?;
             host.register(clock, registration, registry, component)?;
         }
         host.executive.link(&site.groups)?;
@@ -306,9 +324,17 @@ impl Host {
         files.iter().for_each(|file| self.logs.open(file));
     }
 
-    /// Numbers operations from the one after `last`, which was an earlier host's.
-    pub fn number_operations_after(&mut self, last: OpId) {
-        self.executive.number_operations_after(last);
+    /// Takes over what is remembered of the operations of an earlier host of the same site, and
+    /// numbers its own from there: whoever remembers one is not to take it for another.
+    pub fn take_operations_of(&mut self, earlier: &mut Host) {
+        debug_assert_eq!(self.operations.last(), OpId(0), "it has none of its own yet");
+        self.operations = std::mem::take(&mut earlier.operations);
+        self.executive.number_operations_after(self.operations.last());
+    }
+
+    /// Ends all operations that are under way with 1067: their process has ended.
+    pub fn abort_operations(&mut self, text: &str) {
+        self.operations.abort(text);
     }
 
     /// The wall clock has jumped: what goes by it is planned anew.
@@ -405,15 +431,18 @@ impl Host {
         self.keep_problem.as_deref()
     }
 
-    /// Whether there ever was an operation of that number.
-    pub fn has_operation(&self, operation: OpId) -> bool {
-        self.executive.last_operation().is_some_and(|last| operation <= last)
+    /// How an operation has ended; none while it is under way. Code 1060, and why, if there never
+    /// was one of that number, or if it ended so long ago that nobody remembers it. Whoever
+    /// waits for an operation asks this first: what it answers will never be told again.
+    pub fn outcome(&self, operation: OpId) -> Option<Outcome> {
+        self.operations.outcome(operation)
     }
 
     /// Turns what the executive has said into doings, status messages and log lines.
     fn settle(&mut self, clock: Clock) {
         let mut steps = std::mem::take(&mut self.steps);
         self.executive.take_steps(&mut steps);
+        self.operations.given(self.executive.last_operation().unwrap_or(OpId(0)));
         for step in steps.drain(..) {
             match step {
                 Step::Order(shard, order) => self.doings.push(Doing::Order(shard, order)),
@@ -424,9 +453,12 @@ impl Host {
                 }
                 Step::Service(state) => {
                     self.doings.push(Doing::Service(state));
-                    self.tell_service(clock.utc, state);
+                    self.tell_service(clock, state);
                 }
-                Step::Resolved(outcome) => self.doings.push(Doing::Resolved(outcome)),
+                Step::Resolved(outcome) => {
+                    self.operations.end(outcome.clone());
+                    self.doings.push(Doing::Resolved(outcome));
+                }
                 Step::Snapshot(backup) => {
                     self.tell_snapshot(clock.utc);
                     self.doings.push(Doing::Snapshot(backup));
@@ -509,6 +541,15 @@ impl Host {
     }
 }
 
+/// What whoever is outside is told when a component cannot take in what it is sent.
+pub fn inbox_is_full(component: &str) -> Refusal {
+    let (code, way_out) = (contract::Code::NOT_ENOUGH_QUOTA, SEND_AGAIN);
+    Refusal::new(code, component, "its inbox is full", way_out)
+}
+
+/// The way out for whoever has sent too much.
+pub const SEND_AGAIN: &str = "send again when it has got on";
+
 /// A startup type for a component that there is not is a slip of the pen, and never takes effect.
 fn check_names(site: &SiteDefinition, components: &[Registration]) -> Result<(), Refusal> {
     let known = |name: &str| components.iter().any(|c| c.name.eq_ignore_ascii_case(name));
@@ -538,4 +579,83 @@ fn checked(key: &str, text: &str) -> Result<String, Refusal> {
             "mend or remove what was kept, and start again",
         )
     })
+}
+
+/// A store that is no file of ours may say anything; the next life bears a higher number.
+fn check_generation(name: &str, kept: Option<KeptComponent>) -> Result<(), Refusal> {
+    match kept.map(|kept| kept.generation) {
+        Some(generation) if generation > Generation::KEPT_MAX => Err(Refusal::new(
+            contract::Code::INVALID_PARAMETER,
+            name,
+            format!(
+                "generation {generation} was kept for it, {} is the most",
+                Generation::KEPT_MAX
+            ),
+            "mend or remove what was kept, and start again",
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contract::control::DeadReason;
+    use contract::lifecycle::Desired;
+    use contract::store::KeptMessage;
+    use contract::{Component, Context, Fault, Message, Start, Started};
+
+    struct Idle;
+
+    impl Component for Idle {
+        fn start(&mut self, _: &Start<'_>, _: &mut Context<'_>) -> Result<Started, Fault> {
+            Ok(Started::Running)
+        }
+
+        fn message(&mut self, _: &Message, _: &mut Context<'_>) -> Result<(), Fault> {
+            Ok(())
+        }
+    }
+
+    /// A host of one component, A, at the first place.
+    fn host(kept: Kept) -> Result<Host, Refusal> {
+        let a = Registration::new("A", Descriptor::new("idles", "a.log"), || Idle);
+        let clock = Clock { now: Moment::ZERO, utc: WallTime(1_000) };
+        let site = SiteDefinition::primary("PS1");
+        Host::new(&site, vec![a], kept, HostOptions::new(1, 1), clock)
+    }
+
+    #[test]
+    fn the_sender_of_a_kept_message_need_not_be_in_this_process() {
+        let mut kept = Kept::default();
+        for (number, from) in (1..).zip([
+            ComponentId::new(0, 0),
+            ComponentId::new(0, 1),
+            ComponentId::new(254, ComponentId::SLOTS_MAX - 1),
+            ComponentId::OUTSIDE,
+        ]) {
+            let id = MessageId { from, number };
+            let (to, message, expires) = ("A".into(), Message::Word(0), Some(WallTime(999)));
+            kept.mail.accept(KeptMessage { to, id, message, expires, failed: 0 });
+        }
+        let letters = host(kept).unwrap().dead_letters(None, usize::MAX);
+        assert!(letters.iter().all(|letter| letter.reason == DeadReason::Expired), "{letters:?}");
+        let from: Vec<Option<&str>> = letters.iter().map(|letter| letter.from.as_deref()).collect();
+        assert_eq!(from, [Some("A"), None, None, None]);
+    }
+
+    #[test]
+    fn a_kept_generation_that_none_can_follow_is_refused() {
+        let kept = |generation| {
+            let (desired, persist, startup) = (Desired::Up, false, None);
+            let component = KeptComponent { generation, desired, persist, startup };
+            Kept { components: [("A".to_owned(), component)].into(), ..Kept::default() }
+        };
+        assert!(host(kept(Generation::KEPT_MAX)).is_ok());
+        for generation in [Generation(Generation::KEPT_MAX.0 + 1), Generation(u64::MAX)] {
+            let refusal = host(kept(generation)).unwrap_err();
+            assert_eq!(refusal.code, contract::Code::INVALID_PARAMETER);
+            assert!(refusal.reason.contains(&generation.to_string()), "{refusal}");
+        }
+    }
 }

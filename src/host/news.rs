@@ -86,9 +86,10 @@ impl Host {
     }
 
     /// SMS_EXECUTIVE as a whole. The order of lines at a start is the product's (domain.md 1.5).
-    pub(crate) fn tell_service(&mut self, utc: WallTime, state: State) {
+    pub(crate) fn tell_service(&mut self, clock: Clock, state: State) {
+        let utc = clock.utc;
         match state {
-            State::StartPending => self.tell_service_start(utc),
+            State::StartPending => self.tell_service_start(clock),
             State::Running => {
                 self.log(utc, EXECUTIVE, Severity::Informational, "SMS_EXECUTIVE runs.".into());
             }
@@ -108,7 +109,8 @@ impl Host {
         }
     }
 
-    fn tell_service_start(&mut self, utc: WallTime) {
+    fn tell_service_start(&mut self, clock: Clock) {
+        let utc = clock.utc;
         let version = self.executive.stored().text("site.version").unwrap_or_default().to_owned();
         let lines = [
             "Starting SMS_EXECUTIVE...".to_owned(),
@@ -129,7 +131,8 @@ impl Host {
             .executive
             .ids()
             .map(|id| {
-                let startup = self.executive.descriptor(id).startup;
+                // The one in effect: an operator may have given it another than it declares.
+                let startup = self.executive.status(id, clock).startup;
                 format!(
                     "{} initialized, startup type = \"{startup}\", current state = \"Stopped\", \
                      requested operation = \"None\".",

@@ -105,17 +105,24 @@ impl Host {
             .with(id.to_string())
             .with(reason.to_string());
         self.report(clock.utc, &component, message);
-        let from = (id.from != ComponentId::OUTSIDE).then(|| self.executive.name(id.from));
+        let from = self.sender(id.from);
         self.dead_letters.add(DeadLetter {
             at: clock.now,
             utc: clock.utc,
             component: component.to_string(),
             id,
-            from: from.map(ToString::to_string),
+            from,
             name: name.to_owned(),
             text,
             reason,
         });
+    }
+
+    /// Who sent a message, by name. None if it came from outside, and if an earlier process had
+    /// accepted it from a component that has no place in this one: what is kept of a message is
+    /// its sender's place, and who is there now need not be who was there then.
+    fn sender(&self, from: ComponentId) -> Option<String> {
+        self.board.view(from).map(|_| self.name_of(from))
     }
 
     /// Messages that were set aside, to `component` or to all, the `last` ones.

@@ -1,7 +1,7 @@
 //! The executive as an actix actor: everything that is asked of the host goes through here,
 //! and nothing in here ever waits for a component.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use contract::control::{Ask, ComponentStatus, Outcome, Refusal, Told, Until};
 use contract::id::OpId;
-use contract::lifecycle::Code;
+use contract::lifecycle::{Code, Command};
 use contract::store::Kept;
 use contract::time::Moment;
 use crossbeam_channel::Receiver;
@@ -24,8 +24,6 @@ use crate::shared::Shared;
 
 /// How often the watchdog looks whether a shard is stuck. A heartbeat is a minute.
 const WATCH_EVERY: Duration = Duration::from_secs(5);
-/// How many outcomes are remembered for those who ask late.
-const OUTCOMES_MAX: usize = 10_000;
 
 /// The actor.
 pub(crate) struct ExecutiveActor {
@@ -40,7 +38,6 @@ pub(crate) struct ExecutiveActor {
     pub(crate) unkept: bool,
     /// Where this host's log records go. Each host has its own: there is no global log.
     pub(crate) log: tracing::Dispatch,
-    pub(crate) outcomes: BTreeMap<OpId, Outcome>,
     pub(crate) waiting: HashMap<OpId, Vec<Reply<Outcome>>>,
     pub(crate) watching: Vec<Watching>,
     /// Who is told of every transition.
@@ -182,14 +179,8 @@ impl Handler<Waits> for ExecutiveActor {
     type Result = ();
 
     fn handle(&mut self, waits: Waits, _: &mut Self::Context) {
-        match self.outcomes.get(&waits.operation) {
-            Some(outcome) => waits.reply.send(outcome.clone()),
-            None if self.is_over(waits.operation) => {
-                let operation = waits.operation;
-                let text = format!("there is no operation {operation}, or none that is remembered");
-                let code = Code::DOES_NOT_EXIST;
-                waits.reply.send(Outcome { operation, code, text });
-            }
+        match self.host.outcome(waits.operation) {
+            Some(outcome) => waits.reply.send(outcome),
             None => self.waiting.entry(waits.operation).or_default().push(waits.reply),
         }
     }
@@ -263,19 +254,12 @@ impl ExecutiveActor {
 
     fn answer_asks(&mut self, ctx: &mut Context<Self>) {
         while let Ok(Asked { ask, reply }) = self.asks.try_recv() {
-            let stores = matches!(ask, Ask::Set { .. });
+            let lasts = is_to_last(&ask);
             let mut told = self.host.ask(self.shared.clock.read(), ask);
+            // What is to last is kept before it is acknowledged.
             self.do_doings(ctx);
-            // What was stored is kept before it is acknowledged.
-            if let (true, Ok(Told::Setting(view)), Some(problem)) =
-                (stores, &told, self.host.keep_problem())
-            {
-                told = Err(Refusal::new(
-                    Code::SPECIFIC,
-                    &view.key,
-                    format!("it is stored, but not kept: {problem}"),
-                    "mend that and store it again, or it is lost with the process",
-                ));
+            if let Some(problem) = self.host.keep_problem().filter(|_| lasts) {
+                told = told.and_then(|told| not_kept(told, problem));
             }
             let _ = reply.send(told);
         }
@@ -322,7 +306,7 @@ impl ExecutiveActor {
                 Doing::Log(line) => {
                     tracing::dispatcher::with_default(&self.log, || logs::emit(&line));
                 }
-                Doing::Resolved(outcome) => self.resolve(outcome),
+                Doing::Resolved(outcome) => self.resolve(&outcome),
                 Doing::Deliver(parcel) => {
                     self.shared.lanes[usize::from(parcel.to().shard())].send(parcel);
                 }
@@ -373,22 +357,10 @@ impl ExecutiveActor {
         self.to_start.retain(|(number, end)| !shared.start_shard(*number, end, &executive));
     }
 
-    /// Whether nothing will ever be heard of that operation again.
-    fn is_over(&self, operation: OpId) -> bool {
-        let oldest = self.outcomes.keys().next();
-        !self.host.has_operation(operation)
-            || (self.outcomes.len() == OUTCOMES_MAX && oldest.is_some_and(|o| operation < *o))
-    }
-
-    fn resolve(&mut self, outcome: Outcome) {
+    fn resolve(&mut self, outcome: &Outcome) {
         for reply in self.waiting.remove(&outcome.operation).unwrap_or_default() {
             reply.send(outcome.clone());
         }
-        if self.outcomes.len() == OUTCOMES_MAX {
-            self.outcomes.pop_first();
-        }
-        let before = self.outcomes.insert(outcome.operation, outcome);
-        debug_assert_eq!(before, None, "an operation ends once");
     }
 
     /// Copies the site on a thread for blocking work: queries are answered meanwhile.
@@ -412,5 +384,27 @@ impl ExecutiveActor {
             actor.alarm.rung();
             actor.fire_due(ctx);
         });
+    }
+}
+
+/// Whether what is asked for changes what outlives the process. A command does in one way or
+/// another, if only by the number of the life that it begins; it need not change anything now:
+/// what was asked for once more may still not be kept. What is handed to a component is its own.
+fn is_to_last(ask: &Ask) -> bool {
+    !matches!(ask, Ask::Control { command: Command::Custom(_) | Command::ParamChange, .. })
+}
+
+/// What is told of something that has taken effect and could not be kept: of a setting, which
+/// is there to last, that it was not stored; of a command, what it came to, with a warning.
+fn not_kept(told: Told, problem: &str) -> Result<Told, Refusal> {
+    match told {
+        Told::Setting(view) => Err(Refusal::new(
+            Code::SPECIFIC,
+            view.key,
+            format!("it is stored, but not kept: {problem}"),
+            "mend that and store it again, or it is lost with the process",
+        )),
+        Told::Accepted(accepted) => Ok(Told::Accepted(accepted.not_kept(problem))),
+        told => Ok(told),
     }
 }

@@ -8,11 +8,11 @@ use actix::prelude::*;
 use contract::control::{
     Ask, ClockView, ComponentStatus, HostControl, Outcome, Refusal, Told, Until,
 };
-use contract::id::OpId;
+use contract::id::{ComponentId, MessageId, OpId};
 use contract::lifecycle::Code;
 use contract::message::Message;
 use contract::time::Moment;
-use kernel::{Board, Lane, Transition};
+use kernel::{Board, Lane, Parcel, Transition};
 
 use crate::clock::SiteClock;
 use crate::executive::{
@@ -63,24 +63,57 @@ impl Handle {
     ///
     /// # Errors
     /// 1060 if there is no such component; 1816 if its inbox is full, or its thread is far
-    /// behind.
+    /// behind; 1067 if the host is gone.
     pub fn send(&self, component: &str, message: impl Into<Message>) -> Result<(), Refusal> {
+        self.post(component, message.into(), None)
+    }
+
+    /// Sends a message that is set aside if its turn has not come within `within`, on the
+    /// site's clock.
+    ///
+    /// # Errors
+    /// Those of [`Handle::send`].
+    pub fn send_within(
+        &self,
+        component: &str,
+        message: impl Into<Message>,
+        within: Duration,
+    ) -> Result<(), Refusal> {
+        self.post(component, message.into(), Some(within))
+    }
+
+    fn post(
+        &self,
+        component: &str,
+        message: Message,
+        within: Option<Duration>,
+    ) -> Result<(), Refusal> {
         let Some(to) = self.shared.board.find(component) else {
-            let (code, reason) = (Code::DOES_NOT_EXIST, "no component has that name");
-            return Err(Refusal::new(code, component, reason, "query lists the names"));
+            return Err(self.unknown(component));
         };
-        let full = self.shared.board.view(to).is_some_and(|cell| cell.is_full());
-        let lane = &self.shared.lanes[usize::from(to.shard())];
-        if full || lane.parcels() >= LANE_MAX {
-            return Err(Refusal::new(
-                Code::NOT_ENOUGH_QUOTA,
-                component,
-                if full { "its inbox is full" } else { "its thread is far behind" },
-                "send again when it has got on",
-            ));
+        if !self.executive.connected() {
+            return Err(gone());
         }
-        lane.tell(to, message);
+        if self.shared.board.view(to).is_some_and(|cell| cell.is_full()) {
+            return Err(host::inbox_is_full(component));
+        }
+        let lane = &self.shared.lanes[usize::from(to.shard())];
+        if lane.parcels() >= LANE_MAX {
+            let (reason, way_out) = ("its thread is far behind", host::SEND_AGAIN);
+            return Err(Refusal::new(Code::NOT_ENOUGH_QUOTA, component, reason, way_out));
+        }
+        let id = MessageId { from: ComponentId::OUTSIDE, number: lane.next_number() };
+        let expires = within.map(|within| self.shared.clock.read().now + within);
+        lane.send(Parcel::outside(to, id, message, expires));
         Ok(())
+    }
+
+    /// What the executive says of a component that there is not: it knows the names near by.
+    fn unknown(&self, component: &str) -> Refusal {
+        match self.clone().query(component) {
+            Err(refusal) => refusal,
+            Ok(status) => unreachable!("{} is on no board", status.name),
+        }
     }
 
     /// Every change of a component's state from now on, in order, none left out. They wait

@@ -244,11 +244,7 @@ impl ShardActor {
         self.watch.turn_begins(began);
         let turn = self.shard.step(clock, self.budget, outputs);
         self.watch.turn_ends();
-        self.budget = if self.clock.real().saturating_sub(began) > TURN_MAX {
-            (self.budget / 2).max(1)
-        } else {
-            (self.budget * 2).min(BUDGET)
-        };
+        self.budget = next_budget(self.budget, self.clock.real().saturating_sub(began));
         turn
     }
 
@@ -322,5 +318,28 @@ impl ShardActor {
             // Through the lane, so that the stream is awake if the turn leaves more to do.
             actor.lane.order(Order::Wake);
         });
+    }
+}
+
+/// Messages of the turn after one of so many that took so long: half of them where it was too
+/// long, else twice as many, as far as that goes.
+fn next_budget(budget: usize, took: Duration) -> usize {
+    if took > TURN_MAX { (budget / 2).max(1) } else { (budget * 2).min(BUDGET) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_that_take_long_shrink_to_one_message_and_grow_again() {
+        let slow = TURN_MAX + Duration::from_nanos(1);
+        let mut budgets = vec![BUDGET];
+        for took in [slow; 12].into_iter().chain([TURN_MAX; 12]) {
+            budgets.push(next_budget(budgets[budgets.len() - 1], took));
+        }
+        assert_eq!(budgets[..4], [1_024, 512, 256, 128]);
+        assert_eq!(budgets[10..16], [1, 1, 1, 2, 4, 8]);
+        assert_eq!(budgets[21..], [512, 1_024, 1_024, 1_024]);
     }
 }

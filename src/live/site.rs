@@ -1,7 +1,7 @@
 //! A running host, as its owner holds it.
 
+use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,8 +30,11 @@ use crate::handle::{ANSWER_MAX, Handle, gone};
 use crate::logs;
 use crate::shared::Shared;
 
-/// Components have this long to stop when the host is dropped.
-const STOP_MAX: Duration = Duration::from_secs(60);
+/// The executive has this long to stop when the host is dropped. It gives components that depend
+/// on each other 30 s and then 2 s, layer by layer: nine layers that all hang fit in, and so does
+/// a restart or a short backup that has to come to its end first. Whoever is longer about it is
+/// left behind, and the next process finds an unclean end.
+const STOP_MAX: Duration = Duration::from_secs(300);
 /// The host's thread has this long to end once everything is stopped.
 const LEAVE_MAX: Duration = Duration::from_secs(5);
 
@@ -62,7 +65,7 @@ impl Default for Options {
 /// A host that runs in real time. Operated through [`HostControl`], from any thread; by several
 /// at once with a [`Handle`] each.
 ///
-/// Dropping it stops SMS_EXECUTIVE and waits for it, a minute at most.
+/// Dropping it stops SMS_EXECUTIVE and waits for it, five minutes at most.
 pub struct Site {
     handle: Handle,
     /// The way to end the host's thread, whatever its actors are doing.
@@ -112,7 +115,6 @@ impl Site {
             kept,
             unkept: false,
             log,
-            outcomes: BTreeMap::new(),
             waiting: HashMap::new(),
             watching: Vec::new(),
             subscribers: Vec::new(),
@@ -177,9 +179,22 @@ impl Site {
     /// As [`Handle::send`].
     ///
     /// # Errors
-    /// 1060 if there is no such component; 1816 if its inbox is full.
+    /// Those of [`Handle::send`].
     pub fn send(&self, component: &str, message: impl Into<Message>) -> Result<(), Refusal> {
         self.handle.send(component, message)
+    }
+
+    /// As [`Handle::send_within`].
+    ///
+    /// # Errors
+    /// Those of [`Handle::send`].
+    pub fn send_within(
+        &self,
+        component: &str,
+        message: impl Into<Message>,
+        within: Duration,
+    ) -> Result<(), Refusal> {
+        self.handle.send_within(component, message, within)
     }
 
     /// As [`Handle::watch`].
@@ -190,18 +205,17 @@ impl Site {
         self.handle.watch()
     }
 
-    /// Stops SMS_EXECUTIVE and ends the host's thread. Told how the process should end: 0, or
-    /// what [`ServiceStatus::exit_status`](contract::control::ServiceStatus::exit_status) says.
+    /// Stops SMS_EXECUTIVE, which is waited for five minutes at most, and ends the host's thread.
+    /// Told how the process should end: 0, or what
+    /// [`ServiceStatus::exit_status`](contract::control::ServiceStatus::exit_status) says.
     ///
     /// # Errors
-    /// The refusal, or how the stop failed; the thread is ended all the same.
+    /// The refusal, or how the stop failed, 1053 if it was not done in time; the thread is ended
+    /// all the same.
     pub fn shut_down(mut self) -> Result<u8, Refusal> {
         let Some(thread) = self.thread.take() else { return Ok(0) };
-        let stopped = self.stop_components();
-        let status = match self.ask(Ask::Service(ServiceCommand::Query)) {
-            Ok(Told::Service(service)) => service.exit_status.unwrap_or_default(),
-            _ => 0,
-        };
+        let stopped = self.stop_components(STOP_MAX);
+        let status = self.exit_status().unwrap_or_default();
         self.end_thread(&thread);
         stopped.map(|()| status)
     }
@@ -213,13 +227,15 @@ impl Site {
         let _ = thread.recv_timeout(LEAVE_MAX);
     }
 
-    fn stop_components(&mut self) -> Result<(), Refusal> {
-        let deadline = Instant::now() + STOP_MAX;
+    /// Stops SMS_EXECUTIVE and waits for it, `within` at most, in all.
+    fn stop_components(&mut self, within: Duration) -> Result<(), Refusal> {
+        let deadline = Instant::now() + within;
         loop {
-            match self.service(ServiceCommand::Stop) {
-                Ok(_) => return Ok(()),
-                // It was stopped before.
-                Err(refusal) if refusal.code == Code::NOT_ACTIVE => return Ok(()),
+            match self.ask(Ask::Service(ServiceCommand::Stop)) {
+                Ok(told) => return self.wait_until_stopped(told, deadline),
+                // It was stopped before, and nobody is about to start it: the lease of a backup
+                // that another process had begun may go on for hours.
+                Err(_) if self.exit_status().is_some() => return Ok(()),
                 // A restart or a backup is under way: it comes to its end first.
                 Err(refusal)
                     if [Code::CANNOT_ACCEPT_CONTROL, Code::DATABASE_LOCKED]
@@ -230,6 +246,30 @@ impl Site {
                 }
                 Err(refusal) => return Err(refusal),
             }
+        }
+    }
+
+    fn wait_until_stopped(&mut self, told: Told, deadline: Instant) -> Result<(), Refusal> {
+        let Told::Accepted(Accepted { operation: Some(operation), .. }) = told else {
+            return Ok(());
+        };
+        let outcome = self.wait(operation, deadline.saturating_duration_since(Instant::now()));
+        if outcome.code == Code::OK {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            outcome.code,
+            "SMS_EXECUTIVE",
+            format!("it did not stop: {}", outcome.text),
+            "its logs say what is in the way",
+        ))
+    }
+
+    /// How the process would end now; none unless SMS_EXECUTIVE is stopped and stays so.
+    fn exit_status(&mut self) -> Option<u8> {
+        match self.ask(Ask::Service(ServiceCommand::Query)) {
+            Ok(Told::Service(service)) => service.exit_status,
+            _ => None,
         }
     }
 
@@ -292,8 +332,88 @@ impl HostControl for Site {
 impl Drop for Site {
     fn drop(&mut self) {
         if let Some(thread) = self.thread.take() {
-            let _ = self.stop_components();
+            let _ = self.stop_components(STOP_MAX);
             self.end_thread(&thread);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contract::cloud::{CloudCommand, CloudView};
+    use contract::outside::Pending;
+    use contract::store::KeptHold;
+    use contract::{
+        Component, Context, Descriptor, Failure, Fault, Progress, Request, Start, Started, WallTime,
+    };
+    use crossbeam_channel::{Receiver, unbounded};
+
+    /// An outside that does nothing.
+    struct Nothing;
+
+    impl Outside for Nothing {
+        fn perform(&self, _: Request) -> Pending {
+            Box::pin(std::future::pending())
+        }
+
+        fn cloud(&self, _: CloudCommand) -> Result<CloudView, Refusal> {
+            Ok(CloudView::default())
+        }
+
+        fn keep(&self, _: &Kept) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        fn snapshot(&self) -> Result<String, Failure> {
+            Ok("nowhere".into())
+        }
+    }
+
+    /// Its stop takes until its gate is gone.
+    struct Gated(Receiver<()>);
+
+    impl Component for Gated {
+        fn start(&mut self, _: &Start<'_>, _: &mut Context<'_>) -> Result<Started, Fault> {
+            Ok(Started::Running)
+        }
+
+        fn message(&mut self, _: &Message, _: &mut Context<'_>) -> Result<(), Fault> {
+            Ok(())
+        }
+
+        fn stop(&mut self, _: &mut Context<'_>) -> Result<Progress, Fault> {
+            let _ = self.0.recv();
+            Ok(Progress::Done)
+        }
+    }
+
+    fn site(components: Vec<Registration>, kept: Kept) -> Site {
+        let options = Options { kept, ..Options::default() };
+        let definition = SiteDefinition::primary("PS1");
+        Site::start(&definition, components, Arc::new(Nothing), options).expect("it starts")
+    }
+
+    #[test]
+    fn a_stop_takes_no_longer_than_it_may_and_one_under_way_is_waited_for() {
+        let (gate, closed) = unbounded();
+        let make = move || Gated(closed.clone());
+        let gated = Registration::new("GATED", Descriptor::new("is gated", "gated.log"), make);
+        let mut site = site(vec![gated], Kept::default());
+        let refusal = site.stop_components(Duration::from_millis(50)).unwrap_err();
+        assert_eq!(refusal.code, Code::REQUEST_TIMEOUT, "{refusal}");
+        drop(gate);
+        assert_eq!(site.stop_components(STOP_MAX), Ok(()));
+        assert_eq!(site.shut_down(), Ok(0));
+    }
+
+    #[test]
+    fn the_lease_of_another_process_s_backup_is_not_waited_for_by_a_host_that_is_stopped() {
+        let until = WallTime(i64::MAX / 2);
+        let hold = KeptHold { kind: HoldKind::Backup, component: None, until };
+        let mut site = site(Vec::new(), Kept { holds: vec![hold], ..Kept::default() });
+        // It waits for the end of the lease, and is told not to.
+        assert_eq!(site.stop_components(Duration::ZERO), Ok(()));
+        assert_eq!(site.stop_components(Duration::ZERO), Ok(()));
     }
 }

@@ -1,9 +1,8 @@
 //! The end of the executive's process at any moment, and the next one: what is left is what is
 //! in the store (lifecycle.md 2.1, case P07).
 
-use contract::control::{Outcome, Refusal};
+use contract::control::Refusal;
 use contract::id::OpId;
-use contract::lifecycle::Code;
 
 use crate::event::What;
 use crate::run::Site;
@@ -39,11 +38,11 @@ impl Site {
         self.do_doings();
         self.record(What::Killed);
         let open: Vec<OpId> = self.open_operations().into_keys().collect();
+        self.host.abort_operations("the process was killed");
         for operation in open {
-            let text = "the process was killed".to_owned();
-            let outcome = Outcome { operation, code: Code::PROCESS_ABORTED, text };
-            self.record_outcome(&outcome);
-            self.outcomes.insert(operation, outcome);
+            if let Some(outcome) = self.host.outcome(operation) {
+                self.record_outcome(&outcome);
+            }
         }
         self.carriers.clear();
         self.lost.clear();
@@ -77,9 +76,7 @@ impl Site {
         let clock = self.clock();
         let mut host = self.recipe.host(self.store.kept(), clock)?;
         host.take_logs_of(&mut self.host);
-        if let Some((last, _)) = self.outcomes.last_key_value() {
-            host.number_operations_after(*last);
-        }
+        host.take_operations_of(&mut self.host);
         self.host = host;
         self.killed = false;
         self.record_components();

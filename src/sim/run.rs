@@ -5,7 +5,7 @@ mod seen;
 mod turns;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,7 +60,6 @@ pub struct Site {
     /// What will happen at a time: due, in order of asking.
     pub(crate) scheduled: BinaryHeap<Reverse<Scheduled>>,
     schedulings: u64,
-    pub(crate) outcomes: BTreeMap<OpId, Outcome>,
     pub(crate) store: MemoryStore,
     pub(crate) log: EventLog,
     pub(crate) faults: Faults,
@@ -122,12 +121,7 @@ impl Site {
         let to = self.host.board().find(component);
         let to = to.expect("a component that can be queried is on the board");
         if self.host.board().view(to).is_some_and(|cell| cell.is_full()) {
-            return Err(Refusal::new(
-                Code::NOT_ENOUGH_QUOTA,
-                component,
-                "its inbox is full",
-                "send again when it has got on",
-            ));
+            return Err(host::inbox_is_full(component));
         }
         let lane = &self.lanes[usize::from(to.shard())];
         let id = MessageId { from: ComponentId::OUTSIDE, number: lane.next_number() };
@@ -189,14 +183,11 @@ impl HostControl for Site {
 
     /// Virtual time passes, `within` at most, until the operation has ended.
     fn wait(&mut self, operation: OpId, within: Duration) -> Outcome {
-        if !self.host.has_operation(operation) && !self.outcomes.contains_key(&operation) {
-            return no_operation(operation);
-        }
         let until = self.now + within;
         loop {
             let rested = self.run_to_rest();
-            if let Some(outcome) = self.outcomes.get(&operation) {
-                return outcome.clone();
+            if let Some(outcome) = self.host.outcome(operation) {
+                return outcome;
             }
             let text = match rested.and_then(|()| self.go_on(until, &mut 0)) {
                 Ok(true) => continue,
@@ -250,9 +241,4 @@ fn killed() -> Refusal {
         "it was killed",
         "Site::start_again() starts another from the store",
     )
-}
-
-fn no_operation(operation: OpId) -> Outcome {
-    let text = format!("there is no operation {operation}");
-    Outcome { operation, code: Code::DOES_NOT_EXIST, text }
 }

@@ -169,7 +169,7 @@ catalogue! {
         "The startup type of the component was changed from %1 to %2.",
         "%1 and %2 Automatic, Manual or Disabled; as event 7040 of the Service Control Manager";
     COMPONENT_REMOVED = 60017, Informational, None, Own,
-        "The component was removed.", "it stays listed until the host ends";
+        "The component was removed.", "it stays listed until the process ends; the next one has it again";
     COMPONENT_DROP_PANICKED = 60018, Warning, None, Own,
         "What the component had in memory could not be cleaned up: its drop panicked (%1).",
         "%1 what it panicked with; how its life ended stays as it was";

@@ -133,8 +133,9 @@ fn report(
             Report::new(action).with_note(accepted.note).with_state(console, action)
         }
         Ok((accepted, Some(operation))) => {
+            let keep_problem = accepted.keep_problem().map(str::to_owned);
             let report = Report::new(action).with_operation(operation, &accepted);
-            if report.code != 0 && manner.strict {
+            let report = if report.code != 0 && manner.strict {
                 report.joined_against_the_rule(accepted, operation)
             } else if manner.no_wait {
                 report.with_state(console, action).not_waited_for()
@@ -146,7 +147,8 @@ fn report(
                     Ok(Some(outcome)) => report.with_state(console, action).ended(&outcome),
                     Err(refusal) => report.refused(&refusal),
                 }
-            }
+            };
+            report.and_note(keep_problem)
         }
     }
 }
@@ -246,6 +248,15 @@ impl Report {
 
     fn with_note(mut self, note: String) -> Report {
         self.note = note;
+        self
+    }
+
+    /// What has to be said beside what it came to.
+    fn and_note(mut self, note: Option<String>) -> Report {
+        if let Some(note) = note {
+            let separator = if self.note.is_empty() { "" } else { "; " };
+            self.note += &format!("{separator}{note}");
+        }
         self
     }
 

@@ -64,8 +64,7 @@ pub(super) const RESTART: Verb = Verb {
     details: "A setting that takes effect only at a start, such as the mode, is in effect \
               afterwards. With --queue one that is on its way from one state to another is \
               restarted when it is there, in place of a refusal. With --dependents running \
-              components that depend on it are restarted with it, in place of a refusal with \
-              code 1051.",
+              components that depend on it are restarted with it; without it they run on.",
     examples: &[
         ("restart SMS_DMP_DOWNLOADER", "put a stored mode into effect"),
         ("restart group:cloud", "stop all of a group, then start all of it"),

@@ -114,12 +114,12 @@ const MEANINGS: &[(Code, &str, &str)] = &[
     (
         Code::MARKED_FOR_DELETE,
         "it was removed, or is about to be, and is not started any more",
-        "do without it; query shows it as removed until the host ends",
+        "do without it; query shows it as removed until the process ends, and the next one has it again",
     ),
     (Code::EXISTS, "something of that name is there already", "choose another name"),
     (
         Code::DEPENDENCY_DELETED,
-        "what it depends on does not exist: it was removed, or never registered",
+        "what it depends on does not exist: no component of that name is registered",
         "components lists what there is",
     ),
     (Code::NEVER_STARTED, "it was never started, so it has no exit code yet", "start it"),

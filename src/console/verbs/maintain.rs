@@ -56,10 +56,11 @@ pub(super) const RELEASE: Verb = Verb {
 /// Take out of service.
 pub(super) const REMOVE: Verb = Verb {
     name: "remove",
-    about: "Stop components and take them out of service for good",
+    about: "Stop components and take them out of service until the process ends",
     details: "It is not asked whether that is meant. Messages that wait for them are set aside: \
-              see dead-letters. A removed component stays listed until the host ends; a start of \
-              it is refused with code 1072.",
+              see dead-letters. A removed component stays listed until the process ends; a start \
+              of it is refused with code 1072. The next process has it again: what lasts is \
+              startup NAME disabled.",
     examples: &[("remove SMS_DMP_UPLOADER", "do without it")],
     run: |console, args| command(console, args, |component| Ask::Remove { component }),
     ..BASE

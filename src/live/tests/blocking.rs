@@ -6,15 +6,16 @@ mod common;
 use std::time::Duration;
 
 use common::{
-    ASK, BLOCK, Does, LONG, Probe, STOP_AND_KILL, Watched, ask, await_state, dedicated, manual,
-    service, site_on, tell, zombies_end,
+    ASK, BLOCK, BLOCK_LATER, Does, LONG, Probe, STOP_AND_KILL, Watched, ask, await_state,
+    dedicated, manual, service, site_on, tell, zombies_end,
 };
 use contract::Descriptor;
-use contract::control::{HostControl, ServiceCommand, Until};
+use contract::control::{Ask, HostControl, ServiceCommand, Told, Until};
 use contract::id::Generation;
 use contract::lifecycle::{Code, Command, CommandOptions, Exit, State, WhenHung};
 use contract::message::Message;
 use smsexec_live::Site;
+use status::ids;
 
 fn exclusive(descriptor: &mut Descriptor) {
     descriptor.exclusive = true;
@@ -98,6 +99,51 @@ fn a_stop_of_all_gives_a_blocked_thread_up_and_code_that_came_back_is_forgiven()
     zombies_end(&mut site);
     assert_eq!(service(&mut site).exit_status, Some(0));
     assert_eq!(transitions.try_recv().ok(), None, "that changes nothing else");
+}
+
+#[test]
+fn code_that_was_given_up_and_comes_back_is_reported() {
+    let (probe, blocked) = Probe::new("A");
+    let mut site = site_on(1, [probe.declares(dedicated)]);
+    block(&site, "A", &blocked);
+    stop_in_vain(&mut site, "A");
+    let zombies = [ids::COMPONENT_ZOMBIE, ids::COMPONENT_ZOMBIE_GONE];
+    assert_eq!(reports_of(&mut site, "A", &zombies), [ids::COMPONENT_ZOMBIE]);
+    blocked.release();
+    blocked.expect("message goes on");
+    zombies_end(&mut site);
+    assert_eq!(reports_of(&mut site, "A", &zombies), zombies);
+}
+
+/// The status messages of a component that bear one of these ids, oldest first.
+fn reports_of(site: &mut Site, component: &str, ids: &[u32]) -> Vec<u32> {
+    let ask = Ask::Messages { component: Some(component.to_owned()), last: usize::MAX };
+    match site.ask(ask) {
+        Ok(Told::Messages(records)) => {
+            let reported = records.iter().map(|record| record.message.id);
+            reported.filter(|id| ids.contains(id)).collect()
+        }
+        told => unreachable!("messages were asked for, told {told:?}"),
+    }
+}
+
+#[test]
+fn a_clock_that_moves_on_does_not_wait_for_a_timer_whose_turn_has_begun() {
+    let (probe, blocked) = Probe::new("A");
+    let site = site_on(1, [probe.declares(dedicated)]);
+    site.send("A", Message::Word(BLOCK_LATER)).unwrap();
+    blocked.expect("start 1");
+    blocked.expect("message 1004 in 1");
+    // On a thread of its own: if the clock stood still at the timer, nobody would ever be told.
+    let (done, is_done) = std::sync::mpsc::channel();
+    let mut operator = site.handle();
+    let advances = std::thread::spawn(move || done.send(operator.advance(LONG).map(|c| c.now)));
+    blocked.expect("timer blocks");
+    let now = is_done.recv_timeout(LONG).expect("the clock moves on").unwrap();
+    assert!(now.since_start() >= LONG, "{now:?}");
+    blocked.release();
+    blocked.expect("timer goes on");
+    advances.join().unwrap().unwrap();
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{LONG, Silent, ask_for_nothing, site_of};
-use contract::control::HostControl;
-use contract::lifecycle::{Code, Exit, State};
+use contract::control::{Accepted, Ask, HostControl, Refusal, Told};
+use contract::lifecycle::{Code, CommandOptions, Exit, Startup, State};
 use contract::store::Kept;
 use contract::{
     Answer, Command, Component, Context, Descriptor, Fault, Message, Registration, Start, Started,
@@ -266,6 +266,52 @@ fn a_setting_that_cannot_be_kept_is_not_acknowledged() {
     let refusal = site.backup().unwrap_err();
     assert!(refusal.reason.contains("it is full"), "{refusal}");
     assert_eq!(site.service(contract::control::ServiceCommand::Stop).unwrap().code, Code::OK);
+}
+
+/// A component that does nothing.
+struct Idle;
+
+impl Component for Idle {}
+
+/// Says what became of a command, when it was accepted.
+#[track_caller]
+fn accepted(told: Result<Told, Refusal>) -> Accepted {
+    match told {
+        Ok(Told::Accepted(accepted)) => accepted,
+        told => panic!("accepted is expected, not {told:?}"),
+    }
+}
+
+#[test]
+fn a_command_that_cannot_be_kept_takes_effect_and_says_that_it_does_not_last() {
+    let descriptor = Descriptor { controls: vec![200], ..Descriptor::new("idles", "idle.log") };
+    let a = Registration::new("A", descriptor, || Idle);
+    let outside = Silent { disk_is_full: true, ..Silent::default() };
+    let mut site = site_of(vec![a], outside, Options::default());
+    let component = || "A".to_owned();
+    let startup = || Ask::SetStartup { component: component(), startup: Startup::Manual };
+    let persist = CommandOptions { persist: true, ..CommandOptions::default() };
+    let stop = Ask::Control { component: component(), command: Command::Stop, options: persist };
+    let handed = Ask::Control {
+        component: component(),
+        command: Command::Custom(200),
+        options: CommandOptions::default(),
+    };
+    assert_eq!(accepted(site.ask(handed)).keep_problem(), None, "nothing of it is to last");
+    for ask in [
+        startup(),
+        // Once more: it changes nothing, and is kept no better.
+        startup(),
+        Ask::Hold { component: component(), lease: LONG },
+        Ask::Release { component: component() },
+        stop,
+        Ask::Remove { component: component() },
+    ] {
+        let accepted = accepted(site.ask(ask.clone()));
+        let problem = accepted.keep_problem().unwrap_or_else(|| panic!("{ask:?}: {accepted:?}"));
+        assert!(problem.starts_with("not kept") && problem.contains("it is full"), "{problem}");
+    }
+    assert_eq!(site.query("A").unwrap().startup, Startup::Manual, "it is so all the same");
 }
 
 /// Fails to start if its generation has not been kept.

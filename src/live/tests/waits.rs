@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{ASK, BLOCK, Does, FLOOD, LONG, Probe, await_state, manual, site_on, tell};
-use contract::control::{Ask, HostControl, ServiceCommand, Until};
+use contract::control::{Ask, DeadReason, HostControl, ServiceCommand, Told, Until};
 use contract::id::{Generation, OpId};
 use contract::lifecycle::{Code, Command, State, Substate};
 use contract::message::Message;
@@ -28,7 +28,27 @@ fn an_operation_is_waited_for_while_it_is_under_way_and_after() {
         assert_eq!(waits.join().unwrap().code, Code::OK);
     });
     assert_eq!(site.wait(stop, LONG).code, Code::OK, "it is remembered");
-    assert_eq!(site.wait(OpId(1_000), LONG).code, Code::DOES_NOT_EXIST);
+}
+
+#[test]
+fn an_operation_that_never_was_or_is_forgotten_is_not_waited_for() {
+    let mut site = site_on(1, []);
+    let newest = |site: &mut smsexec_live::Site| {
+        site.service(ServiceCommand::Stop).unwrap();
+        site.service(ServiceCommand::Start).unwrap().operation.unwrap()
+    };
+    let first = newest(&mut site);
+    for number in [0, first.0 + 1, u64::MAX] {
+        let outcome = site.wait(OpId(number), LONG);
+        let text = format!("there is no operation #{number}; the newest is {first}");
+        assert_eq!((outcome.code, outcome.text), (Code::DOES_NOT_EXIST, text));
+    }
+    let last = (0..5_000).map(|_| newest(&mut site)).last().unwrap();
+    let outcome = site.wait(first, LONG);
+    let text = "operation #3 ended too long ago: the last 10000 outcomes are remembered";
+    assert_eq!((outcome.code, &*outcome.text), (Code::DOES_NOT_EXIST, text));
+    assert_eq!(site.wait(OpId(first.0 + 1), LONG).code, Code::OK, "the oldest that is remembered");
+    assert_eq!(site.wait(last, LONG).code, Code::OK);
 }
 
 #[test]
@@ -153,7 +173,27 @@ fn a_message_for_a_full_inbox_is_refused_and_one_for_nobody_too() {
     site.send("A", Message::Word(7)).unwrap();
     watched.expect("message 7 in 1");
     let refusal = site.send("B", Message::Word(7)).unwrap_err();
-    assert_eq!(refusal.code, Code::DOES_NOT_EXIST);
+    assert_eq!((refusal.code, &*refusal.way_out), (Code::DOES_NOT_EXIST, "did you mean A?"));
+}
+
+#[test]
+fn a_message_whose_time_runs_out_is_set_aside() {
+    let (probe, watched) = Probe::new("A");
+    let mut site = site_on(1, [probe]);
+    site.pause("A").unwrap();
+    site.send_within("A", Message::Word(1), Duration::from_secs(10)).unwrap();
+    site.send_within("A", Message::Word(2), Duration::from_secs(3_600)).unwrap();
+    site.advance(Duration::from_secs(60)).unwrap();
+    site.resume("A").unwrap();
+    watched.expect("start 1");
+    watched.expect("message 2 in 1");
+    site.advance(Duration::ZERO).unwrap();
+    let letters = match site.ask(Ask::DeadLetters { component: None, last: usize::MAX }) {
+        Ok(Told::DeadLetters(letters)) => letters,
+        told => unreachable!("dead letters were asked for, told {told:?}"),
+    };
+    let reasons: Vec<_> = letters.iter().map(|letter| &letter.reason).collect();
+    assert_eq!(reasons, [&DeadReason::Expired]);
 }
 
 #[test]
@@ -182,6 +222,10 @@ fn a_handle_outlives_its_host_and_is_told_so() {
     assert_eq!(handle.clone().query("A").unwrap().state, State::Running);
     assert_eq!(site.shut_down(), Ok(0));
     assert_eq!(handle.query("A").unwrap_err().code, Code::PROCESS_ABORTED);
+    for name in ["A", "B"] {
+        let refusal = handle.send(name, Message::Word(1)).unwrap_err();
+        assert_eq!(refusal.code, Code::PROCESS_ABORTED, "{name}");
+    }
     let waited = handle.wait_for("A", Until::Settled, LONG).unwrap_err();
     assert_eq!(waited.code, Code::PROCESS_ABORTED);
     assert_eq!(handle.wait(OpId(1), LONG).code, Code::PROCESS_ABORTED);

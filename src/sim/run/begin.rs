@@ -1,6 +1,6 @@
 //! How a site begins: from its builder, and each executive in it.
 
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,7 +73,6 @@ impl Site {
             rng: fastrand::Rng::with_seed(seed),
             scheduled: BinaryHeap::new(),
             schedulings: 0,
-            outcomes: BTreeMap::new(),
             store,
             log: EventLog::default(),
             faults: Faults::default(),

@@ -186,7 +186,6 @@ impl Site {
                 Doing::Reported(record) => self.record_status(*record),
                 Doing::Resolved(outcome) => {
                     self.record_outcome(&outcome);
-                    self.outcomes.insert(outcome.operation, outcome);
                 }
                 Doing::Keep(change) => {
                     self.witness_change(&change);

@@ -31,6 +31,8 @@ pub const PANIC: u64 = 1_001;
 pub const FLOOD: u64 = 1_002;
 /// Message: ask for something that is never answered.
 pub const ASK: u64 = 1_003;
+/// Message: wait at the gate in a timer, ten seconds later.
+pub const BLOCK_LATER: u64 = 1_004;
 
 /// An outside that never answers, tells when it is asked for something and when it no longer is,
 /// and keeps what it is given, unless its disk is full.
@@ -262,6 +264,7 @@ impl Component for Life {
             BLOCK => self.block("message"),
             PANIC => panic!("message panics"),
             ASK => ask_for_nothing(cx),
+            BLOCK_LATER => cx.after(Duration::from_secs(10), "gate"),
             FLOOD => {
                 (0..10).for_each(|number| cx.log(format!("flood {number}")));
                 cx.send(cx.id(), Message::Word(FLOOD));
@@ -271,8 +274,11 @@ impl Component for Life {
         Ok(())
     }
 
-    fn timer(&mut self, _: &'static str, cx: &mut Context<'_>) -> Result<(), Fault> {
-        cx.done();
+    fn timer(&mut self, key: &'static str, cx: &mut Context<'_>) -> Result<(), Fault> {
+        match key {
+            "gate" => self.block("timer"),
+            _ => cx.done(),
+        }
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use contract::control::{Ask, HostControl, ServiceCommand};
+use contract::id::OpId;
 use contract::lifecycle::{Code, Command, Desired, Restart, State, Substate};
 use contract::{
     Component, Context, Descriptor, Fault, Message, MessageType, Progress, Registration, Start,
@@ -144,9 +145,32 @@ fn a_setting_stored_while_it_pauses_is_told_when_it_has() {
 fn a_question_is_no_command_and_an_operation_that_never_was_is_not_waited_for() {
     let (mut site, _) = site([Probe::new("A")]);
     assert_eq!(site.service(ServiceCommand::Query).unwrap_err().code, Code::INVALID_PARAMETER);
-    let outcome = site.wait(contract::OpId(99), HOUR);
-    assert_eq!(outcome.code, Code::DOES_NOT_EXIST);
+    for number in [0, 2, u64::MAX] {
+        let outcome = site.wait(OpId(number), HOUR);
+        let text = format!("there is no operation #{number}; the newest is #1");
+        assert_eq!((outcome.code, outcome.text), (Code::DOES_NOT_EXIST, text));
+    }
     assert_eq!(site.clock().now.since_start(), Duration::ZERO);
+}
+
+#[test]
+fn an_operation_whose_outcome_is_forgotten_is_not_waited_for_in_the_next_process_either() {
+    let (mut site, _) = site([]);
+    for _ in 0..5_000 {
+        site.service(ServiceCommand::Stop).unwrap();
+        site.service(ServiceCommand::Start).unwrap();
+    }
+    let text = "operation #1 ended too long ago: the last 10000 outcomes are remembered";
+    for _ in 0..2 {
+        let outcome = site.wait(OpId(1), HOUR);
+        assert_eq!((outcome.code, &*outcome.text), (Code::DOES_NOT_EXIST, text));
+        assert_eq!(site.wait(OpId(10_001), HOUR).code, Code::OK);
+        site.kill();
+    }
+    assert_eq!(site.clock().now.since_start(), Duration::ZERO);
+    site.start_again().unwrap();
+    assert_eq!(site.wait(OpId(10_002), HOUR).code, Code::OK, "the new process's start");
+    assert_eq!(site.wait(OpId(2), HOUR).text, text.replace("#1", "#2"));
 }
 
 /// Leaves itself while it pauses.

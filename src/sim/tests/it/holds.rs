@@ -154,7 +154,7 @@ fn maintenance_of_what_others_depend_on_is_refused_as_a_stop_is() {
 }
 
 #[test]
-fn what_is_removed_is_gone_for_good_and_so_is_its_mail() {
+fn what_is_removed_is_gone_while_the_process_lives_and_its_mail_for_good() {
     let (mut site, [journal, _]) = site([Probe::new("A"), Probe::new("B")]);
     site.pause("A").unwrap();
     site.send("A", Message::Word(1)).unwrap();
@@ -183,6 +183,9 @@ fn what_is_removed_is_gone_for_good_and_so_is_its_mail() {
     assert_eq!(state(&mut site, "A"), (State::Stopped, Some(Substate::Removed), 1));
     assert!(life(&mut site, "B") > 2, "the others go on");
     assert!(site.kept().mail.iter().next().is_none(), "nothing is kept for it");
+
+    start_anew(&mut site);
+    assert_eq!(state(&mut site, "A"), (State::Running, None, 2), "the next process has it again");
 }
 
 #[test]
@@ -225,6 +228,22 @@ fn a_startup_type_that_an_operator_gave_lasts_over_a_kill() {
     start_anew(&mut site);
     assert_eq!(state(&mut site, "A").0, State::Stopped, "still manual");
     assert_eq!(state(&mut site, "C"), (State::Running, None, 2));
+}
+
+#[test]
+fn a_start_of_the_executive_logs_the_startup_type_that_is_in_effect() {
+    let (mut site, _) = site([Probe::new("A"), Probe::new("B").manual()]);
+    set_startup(&mut site, "A", Startup::Manual);
+    set_startup(&mut site, "B", Startup::Disabled);
+    let before = site.log("smsexec.log").unwrap().len();
+    site.service(ServiceCommand::Restart).unwrap();
+    let lines = site.log("smsexec.log").unwrap().split_off(before);
+    for line in [
+        "A initialized, startup type = \"Manual\", current state = \"Stopped\"",
+        "B initialized, startup type = \"Disabled\", current state = \"Stopped\"",
+    ] {
+        assert!(lines.iter().any(|logged| logged.contains(line)), "{line}: {lines:#?}");
+    }
 }
 
 #[test]
