@@ -46,6 +46,8 @@ use service::Service;
 const PENDING_MAX: Duration = Duration::from_secs(30);
 /// How long a killed life may take to end before it is fenced and given up.
 const KILL_GRACE: Duration = Duration::from_secs(2);
+/// What is said to whoever asks for what is under way already.
+const JOINED: &str = "joined what is under way";
 /// Why an operation ended that another command has overtaken (lifecycle.md 2.3, rule i).
 const SUPERSEDED: &str = "a later command took its place";
 /// The hint shown when a pending state begins (lifecycle.md 1).
@@ -93,6 +95,8 @@ pub struct Executive {
     running: usize,
     starting: usize,
     alive: usize,
+    /// Components under maintenance.
+    maintained: usize,
     operations: u64,
     transitions: u64,
     /// The state of the generator that jitter is drawn from.
@@ -251,6 +255,7 @@ impl Executive {
             running: 0,
             starting: 0,
             alive: 0,
+            maintained: 0,
             operations: 0,
             transitions: 0,
             jitter: options.jitter_seed.unwrap_or_default(),
@@ -413,7 +418,7 @@ impl Executive {
                 match (record.state, record.substate) {
                     // A group restarts its members itself.
                     (State::Stopped, Substate::Backoff { until }) => {
-                        until == at && !self.is_in_run(index)
+                        until == at && !self.is_to_be_started(index)
                     }
                     (State::Stopped, _) => false,
                     _ => record.deadline == Some(at),
@@ -440,7 +445,7 @@ impl Executive {
                 Due::Record(index) => self.give_up_waiting(now, index),
                 Due::Group(group) => self.start_members(now, group),
                 Due::Maintenance(index) => drop(self.end_maintenance(now, index, true)),
-                Due::Backup => self.end_backup_lease(now),
+                Due::Backup => self.end_backup_lease(now, true),
             }
             self.settle(now);
         }
@@ -470,6 +475,7 @@ impl Executive {
 
     /// Begins a life: orders its start, or has it wait for what it depends on.
     fn begin_life(&mut self, now: Moment, index: usize) {
+        self.begins_outside_run(index);
         let record = &mut self.records[index];
         record.generation.0 += 1;
         let Ahead { queued, forced, .. } = record.ahead;

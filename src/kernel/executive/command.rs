@@ -11,7 +11,7 @@ use contract::time::Moment;
 
 use super::dependencies::some_of;
 use super::record::{Ahead, Queued, Record};
-use super::{Executive, PENDING_MAX, SUPERSEDED};
+use super::{Executive, JOINED, PENDING_MAX, SUPERSEDED};
 use crate::lifecycle::{Action, Event, Rule, Situation, rule};
 use crate::order::Order;
 
@@ -32,8 +32,8 @@ impl Executive {
         options: CommandOptions,
     ) -> Result<Accepted, Refusal> {
         let index = self.index(id);
-        let answer = match self.command_during_restart(index, command, options) {
-            Some(accepted) => Ok(accepted),
+        let answer = match self.command_during_restart(now, index, command, options) {
+            Some(answer) => answer,
             None => match self.command_before_stop(index, command, options) {
                 Some(answer) => answer,
                 None => self.command_by_table(now, index, command, options),
@@ -64,7 +64,7 @@ impl Executive {
             Rule::Join(code) => return Ok(self.join(now, index, command, code, options)),
             Rule::Refuse(code) => {
                 if options.queue && can_be_queued(situation, command) {
-                    return self.queue(index, command);
+                    return self.queue(index, command, options);
                 }
                 if command == Command::Stop && record.state == State::Stopped {
                     self.want_down(index, options);
@@ -120,12 +120,18 @@ impl Executive {
         }
         self.want(index, Desired::Up);
         let accepted = self.begin_operation(index, State::Running);
+        self.start_now(now, index, options);
+        Ok(accepted)
+    }
+
+    /// Starts what is Stopped, with what it depends on: at its turn, where a run of its group is
+    /// to start it.
+    pub(super) fn start_now(&mut self, now: Moment, index: usize, options: CommandOptions) {
         self.records[index].ahead.forced = options.force;
+        self.start_dependencies(now, index, |_| true);
         if !self.hasten_run(now, index) {
-            self.start_dependencies(now, index);
             self.begin_life(now, index);
         }
-        Ok(accepted)
     }
 
     fn do_stop(
@@ -158,18 +164,23 @@ impl Executive {
 
     /// Stops what lives and depends on it, each as soon as nothing lives that depends on that.
     fn stop_dependents(&mut self, now: Moment, index: usize) {
-        for dependent in self.living_dependents(index) {
+        for dependent in self.dependents_to_stop(&[index]) {
             self.stop_with(now, dependent);
         }
     }
 
-    /// A component is stopped with what it depends on.
+    /// A component is stopped with what it depends on, or does not come back.
     pub(super) fn stop_with(&mut self, now: Moment, dependent: usize) {
         self.want(dependent, Desired::Down);
         self.cancel_queued(dependent);
         self.records[dependent].ahead.starts_again = false;
         self.resolve(dependent, Code::CANCELLED, "it is stopped with what it depends on");
-        self.let_leave(now, dependent);
+        if self.records[dependent].state == State::Stopped {
+            self.leave_run(now, dependent);
+            self.set_stopped(now, dependent, Substate::Operator, None);
+        } else {
+            self.let_leave(now, dependent);
+        }
     }
 
     fn do_restart(
@@ -182,19 +193,25 @@ impl Executive {
         self.want(index, Desired::Up);
         self.leave_run(now, index);
         let accepted = self.begin_operation(index, State::Running);
-        self.records[index].ahead.starts_again = true;
-        if options.dependents {
-            // It leaves first of all, so that none of them begins anew before it has.
-            self.records[index].ahead.leaving = true;
-            for dependent in self.living_dependents(index) {
-                self.records[dependent].ahead.starts_again = true;
-                self.let_leave(now, dependent);
-            }
-            self.let_leave(now, index);
-        } else {
-            self.order_stop(now, index);
-        }
+        self.restart_now(now, index, options);
         Ok(accepted)
+    }
+
+    /// Stops what lives, to start again; with what depends on it, if that is asked for.
+    pub(super) fn restart_now(&mut self, now: Moment, index: usize, options: CommandOptions) {
+        let ahead = &mut self.records[index].ahead;
+        (ahead.starts_again, ahead.forced) = (true, options.force);
+        if !options.dependents {
+            return self.order_stop(now, index);
+        }
+        // It leaves first of all, so that none of them begins anew before it has.
+        self.records[index].ahead.leaving = true;
+        for dependent in self.living_dependents(index) {
+            let record = &mut self.records[dependent];
+            record.ahead.starts_again = record.desired != Desired::Down;
+            self.let_leave(now, dependent);
+        }
+        self.let_leave(now, index);
     }
 
     fn do_kill(&mut self, now: Moment, index: usize) -> Accepted {
@@ -281,7 +298,7 @@ impl Executive {
                 State::Running
             }
         };
-        let note = "joined what is under way".to_owned();
+        let note = JOINED.to_owned();
         let record = &self.records[index];
         match record.operation.filter(|operation| operation.target == target) {
             Some(operation) => Accepted { operation: Some(operation.id), code, note },
@@ -296,8 +313,8 @@ impl Executive {
         }
     }
 
-    /// A stop that waits for dependents to be stopped first: another stop joins it, a start
-    /// takes its place, and it is too late for a pause.
+    /// A stop that waits for others to be stopped first, its dependents or its group: another
+    /// stop joins it, a start takes its place, and it is too late for a pause.
     fn command_before_stop(
         &mut self,
         index: usize,
@@ -305,7 +322,7 @@ impl Executive {
         options: CommandOptions,
     ) -> Option<Result<Accepted, Refusal>> {
         let Ahead { leaving, starts_again, .. } = self.records[index].ahead;
-        if !leaving || starts_again {
+        if !leaving && !self.is_to_be_stopped(index) || starts_again {
             return None;
         }
         match command {
@@ -313,7 +330,7 @@ impl Executive {
                 self.want_down(index, options);
                 let waits = self.records[index].operation;
                 let operation = waits.filter(|operation| operation.target == State::Stopped)?.id;
-                let note = "joined what is under way".to_owned();
+                let note = JOINED.to_owned();
                 Some(Ok(Accepted { operation: Some(operation), code: Code::OK, note }))
             }
             Command::Start if self.check_executive("").is_ok() => {
@@ -330,58 +347,91 @@ impl Executive {
     /// A start takes the place of a stop that has not got there: what the component depends on
     /// stays as well.
     pub(super) fn stay(&mut self, index: usize) {
-        if std::mem::take(&mut self.records[index].ahead.leaving) {
-            self.resolve(index, Code::CANCELLED, SUPERSEDED);
-            self.want(index, Desired::Up);
-        }
-        for on in self.records[index].depends_on.clone() {
-            if self.records[on].ahead.leaving && !self.records[on].ahead.starts_again {
-                self.stay(on);
+        let mut to_stay = vec![index];
+        while let Some(index) = to_stay.pop() {
+            if std::mem::take(&mut self.records[index].ahead.leaving) {
+                self.resolve(index, Code::CANCELLED, SUPERSEDED);
             }
+            self.want(index, Desired::Up);
+            // Its group goes on without it.
+            self.changed.push_back(index);
+            let on = self.records[index].depends_on.iter().copied();
+            to_stay.extend(on.filter(|on| self.is_about_to_leave(*on)));
         }
+    }
+
+    /// Whether it lives and is going to be stopped, for good.
+    fn is_about_to_leave(&self, index: usize) -> bool {
+        let Ahead { leaving, starts_again, .. } = self.records[index].ahead;
+        leaving && !starts_again || self.is_to_be_stopped(index)
     }
 
     /// A restart in its stop phase gives way to a stop, and is joined by another restart (case
     /// R07).
     fn command_during_restart(
         &mut self,
+        now: Moment,
         index: usize,
         command: Command,
         options: CommandOptions,
-    ) -> Option<Accepted> {
+    ) -> Option<Result<Accepted, Refusal>> {
         if !self.records[index].ahead.starts_again {
             return None;
         }
         match command {
-            Command::Stop => {
-                self.records[index].ahead.starts_again = false;
-                self.cancel_queued(index);
-                self.want_down(index, options);
-                Some(self.begin_operation(index, State::Stopped))
-            }
+            Command::Stop => Some(self.stop_during_restart(now, index, options)),
             Command::Restart | Command::TryRestart => {
-                let record = &self.records[index];
                 let note = "joined the restart under way".to_owned();
-                Some(match record.operation {
+                Some(Ok(match self.records[index].operation {
                     Some(operation) => {
                         Accepted { operation: Some(operation.id), code: Code::OK, note }
                     }
                     None => Accepted { note, ..self.begin_operation(index, State::Running) },
-                })
+                }))
             }
             _ => None,
         }
     }
 
+    fn stop_during_restart(
+        &mut self,
+        now: Moment,
+        index: usize,
+        options: CommandOptions,
+    ) -> Result<Accepted, Refusal> {
+        if !options.dependents {
+            self.check_dependents(index)?;
+        }
+        self.records[index].ahead.starts_again = false;
+        self.cancel_queued(index);
+        self.want_down(index, options);
+        let accepted = self.begin_operation(index, State::Stopped);
+        if options.dependents {
+            self.stop_dependents(now, index);
+        }
+        Ok(accepted)
+    }
+
     /// Accepts a start or restart for later: at most one waits, and whoever asks again waits
     /// for that one.
-    fn queue(&mut self, index: usize, command: Command) -> Result<Accepted, Refusal> {
+    fn queue(
+        &mut self,
+        index: usize,
+        command: Command,
+        options: CommandOptions,
+    ) -> Result<Accepted, Refusal> {
         self.check_start(index)?;
         let note = "accepted, to be done when its moment has come".to_owned();
         let restart = command != Command::Start;
         let queued = match self.records[index].ahead.queued {
-            Some(queued) => Queued { restart: queued.restart || restart, ..queued },
-            None => Queued { operation: self.next_operation(), restart },
+            Some(queued) => {
+                let CommandOptions { dependents, force, .. } = queued.options;
+                let (dependents, force) =
+                    (dependents || options.dependents, force || options.force);
+                let options = CommandOptions { dependents, force, ..options };
+                Queued { restart: queued.restart || restart, options, ..queued }
+            }
+            None => Queued { operation: self.next_operation(), restart, options },
         };
         self.records[index].ahead.queued = Some(queued);
         Ok(Accepted { operation: Some(queued.operation), code: Code::OK, note })

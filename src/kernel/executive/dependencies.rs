@@ -66,8 +66,11 @@ impl Executive {
                 }
             }
         }
-        let left = (0..waits_for.len()).filter(|index| waits_for[*index] > 0);
-        let names: Vec<&str> = left.map(|index| &**self.records[index].name()).collect();
+        let left: HashSet<usize> =
+            (0..waits_for.len()).filter(|index| waits_for[*index] > 0).collect();
+        let mut going_round: Vec<usize> = self.those_in_circles(left, &next_in_group);
+        going_round.sort_unstable();
+        let names: Vec<&str> = going_round.iter().map(|i| &**self.records[*i].name()).collect();
         match names.first() {
             None => Ok(()),
             Some(first) => Err(Refusal::new(
@@ -79,6 +82,27 @@ impl Executive {
                 ),
                 "take one of the dependencies away, or put the group in another order",
             )),
+        }
+    }
+
+    /// Of these, which are in a circle or behind one, those that nothing left waits for are only
+    /// behind it.
+    fn those_in_circles(
+        &self,
+        mut left: HashSet<usize>,
+        next_in_group: &HashMap<usize, usize>,
+    ) -> Vec<usize> {
+        loop {
+            let is_waited_for = |index: &usize| {
+                let mut others =
+                    self.records[*index].dependents.iter().chain(next_in_group.get(index));
+                others.any(|other| left.contains(other))
+            };
+            let in_circles: HashSet<usize> = left.iter().copied().filter(is_waited_for).collect();
+            if in_circles.len() == left.len() {
+                return in_circles.into_iter().collect();
+            }
+            left = in_circles;
         }
     }
 
@@ -99,7 +123,8 @@ impl Executive {
         let record = &self.records[index];
         let has_done_its_work =
             record.state == State::Stopped && record.substate == Substate::Completed;
-        (record.is_up() && !record.ahead.leaving) || has_done_its_work
+        let stays = !record.ahead.leaving && !self.is_to_be_stopped(index);
+        (record.is_up() && stays) || has_done_its_work
     }
 
     /// What a pending start waits for, by name; or a component that is down for no other reason.
@@ -164,7 +189,7 @@ impl Executive {
         match self.records[index].state {
             _ if self.serves_dependents(index) => true,
             State::Stopped => stopped.contains(&index),
-            _ => !self.is_barred(index),
+            _ => !self.is_barred(index) && self.is_coming(index),
         }
     }
 
@@ -183,6 +208,9 @@ impl Executive {
 
     /// What it depends on, directly or not, and that is held: so long it stays down itself.
     pub(super) fn held_dependency(&self, index: usize) -> Option<usize> {
+        if self.maintained == 0 {
+            return None;
+        }
         let mut stopped = self.stopped_dependencies(index).into_iter();
         stopped.find(|on| self.records[*on].maintenance.is_some())
     }
@@ -190,7 +218,7 @@ impl Executive {
     /// What is held for the only reason that this one, which it depends on, was held: it may
     /// start now, each after what it depends on.
     pub(super) fn start_held_dependents(&mut self, now: Moment, index: usize) {
-        let mut held = self.dependents_that(index, |record| record.state == State::Stopped);
+        let mut held = self.dependents_that(&[index], |record| record.state == State::Stopped);
         held.sort_by_key(|dependent| self.records[*dependent].rank);
         for dependent in held {
             self.start_if_held(now, dependent);
@@ -205,14 +233,20 @@ impl Executive {
             State::StartPending => true,
             State::Stopped => record.is_backing_off() || self.is_to_be_started(index),
             State::StopPending => comes_back || self.is_to_be_started(index),
-            _ => comes_back || !record.ahead.leaving,
+            _ => comes_back || !record.ahead.leaving && !self.is_to_be_stopped(index),
         }
     }
 
     /// Starts what it depends on and what is not on its way, as the Service Control Manager
-    /// does; those in turn what they depend on.
-    pub(super) fn start_dependencies(&mut self, now: Moment, index: usize) {
-        let stopped = self.stopped_dependencies(index);
+    /// does; those in turn what they depend on. Only those that may be taken along.
+    pub(super) fn start_dependencies(
+        &mut self,
+        now: Moment,
+        index: usize,
+        may_be: impl Fn(&Record) -> bool,
+    ) {
+        let mut stopped = self.stopped_dependencies(index);
+        stopped.retain(|on| may_be(&self.records[*on]));
         let had = self.to_be_had(&stopped);
         for on in stopped.into_iter().filter(|on| had.contains(on)) {
             self.want(on, Desired::Up);
@@ -223,15 +257,25 @@ impl Executive {
     /// Components that depend on it, directly or not, and that live: the first to be stopped
     /// come last.
     pub(super) fn living_dependents(&self, index: usize) -> Vec<usize> {
-        self.dependents_that(index, |record| record.state != State::Stopped)
+        self.dependents_that(&[index], |record| record.state != State::Stopped)
     }
 
-    /// Those of the components that depend on it for which that is true, and on the way to
+    /// Those that are to be stopped with these components: that live, or are going to.
+    pub(super) fn dependents_to_stop(&self, indexes: &[usize]) -> Vec<usize> {
+        let lives = |record: &Record| record.state != State::Stopped || record.is_backing_off();
+        self.dependents_that(indexes, lives)
+    }
+
+    /// Those of the components that depend on these for which that is true, and on the way to
     /// which it is true.
-    fn dependents_that(&self, index: usize, is_so: impl Fn(&Record) -> bool) -> Vec<usize> {
+    pub(super) fn dependents_that(
+        &self,
+        indexes: &[usize],
+        is_so: impl Fn(&Record) -> bool,
+    ) -> Vec<usize> {
         let mut found: Vec<usize> = Vec::new();
         let mut seen = HashSet::new();
-        let mut look_at = vec![index];
+        let mut look_at = indexes.to_vec();
         while let Some(on) = look_at.pop() {
             for dependent in &self.records[on].dependents {
                 if is_so(&self.records[*dependent]) && seen.insert(*dependent) {
@@ -284,7 +328,8 @@ impl Executive {
             return;
         }
         let stopped = self.records[index].state == State::Stopped;
-        if !stopped && !self.serves_dependents(index) {
+        let overdue = self.records[index].ahead.overdue;
+        if !stopped && !overdue && !self.serves_dependents(index) {
             return;
         }
         let failed = stopped && self.records[index].substate == Substate::Failed;
@@ -298,18 +343,37 @@ impl Executive {
     }
 
     /// A start that waits is ordered when what it waits for is there, and fails when that is
-    /// not to be had: 1068.
+    /// not to be had: 1068. If that is only held, it is down as long.
     pub(super) fn go_on_waiting(&mut self, now: Moment, index: usize) {
-        let mut on = self.records[index].depends_on.iter().copied();
-        if let Some(missing) = on.find(|on| !self.serves_dependents(*on) && !self.is_coming(*on)) {
-            let name = self.records[missing].name().to_string();
-            self.fail_for_want_of(now, index, name);
+        let missing = |on: &usize| !self.serves_dependents(*on) && !self.is_coming(*on);
+        let overdue = |on: &usize| self.records[*on].ahead.overdue;
+        let on = &self.records[index].depends_on;
+        if let Some(missing) = on.iter().find(|on| missing(on)) {
+            let name = self.records[*missing].name().to_string();
+            if self.held_dependency(index).is_some() {
+                self.hold_back(now, index, &name);
+            } else {
+                self.fail_for_want_of(now, index, name);
+            }
         } else if !self.must_wait(index) {
             self.order_start(now, index);
+        } else if !self.records[index].ahead.overdue && on.iter().any(overdue) {
+            self.waits_too_long(index, "what it depends on waits for code that does not come back");
         } else if self.waits_for_code_alone(index) {
             // That may never come back, and whoever waits for this start is told so.
             self.set_deadline(index, now + PENDING_MAX);
+        } else if !self.is_haunted(index) {
+            self.records[index].deadline = None;
         }
+    }
+
+    /// A start that waits for what is held is put off.
+    fn hold_back(&mut self, now: Moment, index: usize, name: &str) {
+        self.set_waiting(index, false);
+        self.set_stopped(now, index, Substate::Held, None);
+        let text = format!("{name}, on which it depends, is held");
+        self.resolve(index, Code::CANCELLED, &text);
+        self.run_queued(now, index);
     }
 
     /// Whether all that it depends on is there, only code of an earlier life is in its way, and

@@ -45,6 +45,14 @@ impl Executive {
     pub(super) fn link_groups(&mut self, groups: &[Group]) -> Result<(), Refusal> {
         for group in groups {
             let number = self.groups.len();
+            if self.groups().any(|other| other.eq_ignore_ascii_case(&group.name)) {
+                return Err(Refusal::new(
+                    Code::EXISTS,
+                    format!("group:{}", group.name),
+                    "there is a group of that name",
+                    "give one of the two another name",
+                ));
+            }
             let mut members = Vec::new();
             for name in &group.members {
                 let Some(id) = self.board.find(name) else {
@@ -107,13 +115,12 @@ impl Executive {
             return Verdict::RestartAfter(Duration::ZERO);
         }
         let record = &mut self.groups[group];
-        let run = record.run.as_ref().filter(|run| run.stops());
-        if let Some(run) = run.filter(|_| *exit != Exit::Normal) {
+        if let Some(run) = record.run.as_ref().filter(|run| run.stops()) {
             if run.goal == Goal::Fail && run.concerns(index) {
                 // The group has failed already, and this one with it.
                 return Verdict::Leave;
             }
-            if run.will_start(index) {
+            if run.will_start(index) && *exit != Exit::Normal {
                 // It is part of a restart that has been paid for, and starts with the others.
                 return Verdict::RestartAfter(run.until.since(now));
             }

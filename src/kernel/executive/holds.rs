@@ -44,7 +44,8 @@ impl Executive {
     }
 
     fn take_maintenance(&mut self, index: usize, until: Moment) {
-        self.records[index].maintenance = Some(until);
+        let before = self.records[index].maintenance.replace(until);
+        self.maintained += usize::from(before.is_none());
         self.set_due(until, Due::Maintenance(index));
         let id = self.records[index].id;
         self.steps.push(Step::Hold(HoldKind::Maintenance, Some(id), until));
@@ -76,7 +77,8 @@ impl Executive {
 
     /// The maintenance of a component is over; answers whether it is started.
     pub(super) fn end_maintenance(&mut self, now: Moment, index: usize, expired: bool) -> bool {
-        self.records[index].maintenance = None;
+        let before = self.records[index].maintenance.take();
+        self.maintained -= usize::from(before.is_some());
         let id = Some(self.records[index].id);
         self.steps.push(Step::Released { kind: HoldKind::Maintenance, id, expired });
         let starts = self.start_if_held(now, index);
@@ -91,7 +93,8 @@ impl Executive {
         if record.state != State::Stopped || !wanted || self.is_kept_down(index) {
             return false;
         }
-        self.start_dependencies(now, index);
+        // Nobody has asked for those that an operator has stopped.
+        self.start_dependencies(now, index, |record| record.desired != Desired::Down);
         self.begin_life(now, index);
         true
     }

@@ -86,7 +86,8 @@ impl Executive {
         record.last_exit = Some(ending.exit.clone());
         record.drop_panicked = ending.drop_panic.clone();
         // A message that fails again has been paid for the first time (lifecycle.md 3.4).
-        let charged = ending.message.is_none_or(|(_, failed)| failed <= 1);
+        let first = ending.message.is_none_or(|(_, failed)| failed <= 1);
+        let charged = first && record.desired != Desired::Down;
         // What was only waiting for its dependents to be stopped is stopped now, somehow.
         let stopping = from == State::StopPending || leaves;
         let failed = ending.exit.is_abnormal();
@@ -148,7 +149,7 @@ impl Executive {
             }
             (Some(group), Verdict::GiveUp) => self.fail_group(now, group, index),
             (None, Verdict::RestartAfter(delay)) => {
-                if !self.delay_run(now, index, now + delay) {
+                if !self.delay_run(index, now + delay) {
                     self.set_due(now + delay, Due::Record(index));
                 }
             }
@@ -272,16 +273,19 @@ impl Executive {
         self.records[index].operation = Some(operation);
         self.want(index, Desired::Up);
         match state {
-            State::Stopped => {
-                self.start_dependencies(now, index);
-                self.begin_life(now, index);
-            }
-            _ if queued.restart => {
-                self.order_stop(now, index);
-                self.records[index].ahead.starts_again = true;
-            }
+            State::Stopped => self.start_now(now, index, queued.options),
+            _ if queued.restart => self.restart_now(now, index, queued.options),
             _ => self.reached(index, State::Running),
         }
+    }
+
+    /// A start waits for what may never come: SMS_EXECUTIVE and whoever asked for it wait no
+    /// longer. It goes on waiting, and so does what depends on it.
+    pub(super) fn waits_too_long(&mut self, index: usize, text: &str) {
+        self.starting -= usize::from(self.records[index].is_starting());
+        self.records[index].ahead.overdue = true;
+        self.resolve(index, Code::REQUEST_TIMEOUT, text);
+        self.changed.push_back(index);
     }
 
     /// A pending state has lasted too long.
@@ -292,23 +296,17 @@ impl Executive {
         let state = record.state;
         match state {
             State::StartPending if record.ahead.waiting => {
-                // It goes on waiting, and starts when that code comes back; nobody else waits.
-                self.starting -= usize::from(self.records[index].is_starting());
-                self.records[index].ahead.overdue = true;
                 self.notice(Notice::ControlTimedOut(id, state));
-                let text = "code of an earlier life has not come back within 30 s";
-                self.resolve(index, Code::REQUEST_TIMEOUT, text);
+                self.waits_too_long(index, "code of an earlier life has not come back in 30 s");
             }
             State::StartPending if self.lose_carrier_to_another(now, id) => {}
             State::StartPending => {
-                self.order(index, Order::Kill(id, generation, Exit::StartHang));
                 // Whatever the shard still says of this life comes too late: it is fenced.
-                self.ended(now, index, Ending::plain(Exit::StartHang));
-                self.lose_stuck_carrier(now, id.shard());
+                self.order(index, Order::Kill(id, generation, Exit::StartHang));
+                self.give_up_life(now, index, Ending::plain(Exit::StartHang));
             }
             State::StopPending if killing => {
-                self.ended(now, index, Ending::plain(Exit::Killed));
-                self.lose_stuck_carrier(now, id.shard());
+                self.give_up_life(now, index, Ending::plain(Exit::Killed));
             }
             State::StopPending => self.order_kill(now, index),
             State::PausePending | State::ContinuePending => {

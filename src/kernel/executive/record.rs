@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use contract::component::{Descriptor, Registry};
 use contract::id::{ComponentId, Generation, OpId};
-use contract::lifecycle::{Command, Desired, Exit, Startup, State, Substate};
+use contract::lifecycle::{Command, CommandOptions, Desired, Exit, Startup, State, Substate};
 use contract::store::KeptComponent;
 use contract::time::Moment;
 use contract::{Registration, Settings};
@@ -91,6 +91,7 @@ pub(super) struct Ahead {
 pub(super) struct Queued {
     pub(super) operation: OpId,
     pub(super) restart: bool,
+    pub(super) options: CommandOptions,
 }
 
 #[derive(Debug, Clone, Copy)]

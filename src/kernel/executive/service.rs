@@ -171,9 +171,9 @@ impl Executive {
         true
     }
 
-    /// The lease of a backup has run out: whatever became of the copy, the executive comes back.
-    pub(super) fn end_backup_lease(&mut self, now: Moment) {
-        self.release_backup(true);
+    /// The lease of a backup has run out, or somebody has ended it: whatever became of the copy, the executive comes back.
+    pub(super) fn end_backup_lease(&mut self, now: Moment, expired: bool) {
+        self.release_backup(expired);
         self.service.problem = Some("its lease ran out before the copy was made".to_owned());
         match (self.service.plan, self.service.state) {
             (Plan::Backup, State::StopPending) => self.service.plan = Plan::ComeBack,
@@ -206,7 +206,7 @@ impl Executive {
             let way_out = "wait until it is done";
             return refuse(Code::CANNOT_ACCEPT_CONTROL, "the backup is under way", way_out);
         }
-        self.end_backup_lease(now);
+        self.end_backup_lease(now, false);
         self.settle(now);
         let operation = self.service.operation;
         Ok(Accepted { operation, code: Code::OK, note: "released".into() })
@@ -292,7 +292,7 @@ impl Executive {
         for index in starts {
             if self.records[index].state == State::Stopped {
                 if fresh {
-                    self.start_dependencies(now, index);
+                    self.start_dependencies(now, index, |_| true);
                 }
                 self.begin_life(now, index);
             }

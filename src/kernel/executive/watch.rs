@@ -69,8 +69,7 @@ impl Executive {
         self.hung.insert(index);
         self.notice(Notice::Hung(busy.id, now.since(busy.since)));
         if self.records[index].descriptor().when_hung == WhenHung::Restart {
-            self.ended(now, index, hung(busy));
-            self.lose_carrier(now, busy);
+            self.lose_carrier(now, busy, None);
         }
     }
 
@@ -79,26 +78,27 @@ impl Executive {
     pub(super) fn lose_carrier_to_another(&mut self, now: Moment, id: ComponentId) -> bool {
         match self.board.busy(id.shard()) {
             Some(busy) if busy.id != id && now.since(busy.since) >= KILL_GRACE => {
-                self.lose_carrier(now, &busy);
+                self.lose_carrier(now, &busy, None);
                 true
             }
             _ => false,
         }
     }
 
-    /// A life was given up. If the shard is stuck in a hook, whosever it is, and has been for
-    /// longer than anybody need wait, its thread is lost.
-    pub(super) fn lose_stuck_carrier(&mut self, now: Moment, shard: u8) {
-        if let Some(busy) = self.board.busy(shard)
-            && now.since(busy.since) >= KILL_GRACE
-        {
-            self.lose_carrier(now, &busy);
+    /// A life is given up. If its shard is stuck in a hook, whosever it is, and has been for
+    /// longer than anybody need wait, its thread is lost as well: before the life is over, for
+    /// the next one is to begin on the fresh thread.
+    pub(super) fn give_up_life(&mut self, now: Moment, index: usize, ending: Ending) {
+        let busy = self.board.busy(self.records[index].id.shard());
+        match busy.filter(|busy| now.since(busy.since) >= KILL_GRACE) {
+            Some(busy) => self.lose_carrier(now, &busy, Some((index, ending))),
+            None => self.ended(now, index, ending),
         }
     }
 
     /// Gives the thread up in which that hook is stuck, and carries the shard on a fresh one.
-    /// The others on it begin anew, at nobody's charge.
-    fn lose_carrier(&mut self, now: Moment, busy: &Busy) {
+    /// The others on it begin anew, at nobody's charge; one of them may have an ending of its own.
+    fn lose_carrier(&mut self, now: Moment, busy: &Busy, own: Option<(usize, Ending)>) {
         let (shard, culprit) = (busy.id.shard(), self.index(busy.id));
         if !self.records[culprit].zombies.contains(&busy.generation) {
             self.records[culprit].zombies.push(busy.generation);
@@ -122,10 +122,18 @@ impl Executive {
                 self.order(*index, Order::Remove(self.records[*index].id));
             }
         }
-        for index in carried {
-            if self.records[index].has_life() {
-                let stuck = index == culprit && self.records[index].generation == busy.generation;
-                let ending = if stuck { hung(busy) } else { Ending::plain(Exit::Lost) };
+        let lives = carried.into_iter().filter(|index| self.records[*index].has_life());
+        let lives: Vec<(usize, Generation)> =
+            lives.map(|index| (index, self.records[index].generation)).collect();
+        for (index, generation) in lives {
+            let Record { id, generation: present, .. } = self.records[index];
+            // A life that has begun since is on the fresh thread.
+            if present == generation && self.records[index].has_life() {
+                let ending = match &own {
+                    Some((other, ending)) if *other == index => ending.clone(),
+                    _ if (id, generation) == (busy.id, busy.generation) => hung(busy),
+                    _ => Ending::plain(Exit::Lost),
+                };
                 self.ended(now, index, ending);
             }
         }

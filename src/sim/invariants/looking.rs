@@ -41,6 +41,45 @@ impl Look {
         self.rests && !self.rows.iter().any(pending)
     }
 
+    /// Whether nothing is under way, and nothing will ever be: what is pending then is stuck.
+    fn is_at_its_end(&self) -> bool {
+        self.rests && !self.has_dues
+    }
+
+    /// Whether a start waits, by way of others or not, for code that has not come back.
+    fn waits_for_code(&self, row: &ComponentStatus) -> bool {
+        let mut look_at = vec![row];
+        let mut seen = Vec::new();
+        while let Some(row) = look_at.pop() {
+            if row.waits_for.iter().any(|what| what.starts_with("the code of life")) {
+                return true;
+            }
+            seen.push(row.name.as_str());
+            let mut on = self.rows.iter().filter(|other| row.waits_for.contains(&other.name));
+            look_at.extend(on.by_ref().filter(|other| !seen.contains(&other.name.as_str())));
+        }
+        false
+    }
+
+    /// What a pending start waits for and that is on no way up.
+    fn waits_in_vain(&self, row: &ComponentStatus) -> Option<&str> {
+        let mut on = self.rows.iter().filter(|other| row.waits_for.contains(&other.name));
+        on.find(|other| other.state == State::Stopped && !is_backing_off(other))
+            .map(|other| other.name.as_str())
+    }
+
+    /// Whether a restart has not come although it should have by now: not one that stands behind
+    /// another one of its group.
+    fn is_overdue(&self, row: &ComponentStatus, until: Moment) -> bool {
+        let late = |until: Moment| until + OVERDUE <= self.now;
+        let on_its_way = |other: &ComponentStatus| match other.substate {
+            Some(Substate::Backoff { until }) => !late(until),
+            _ => !other.state.is_settled() && !self.is_at_its_end(),
+        };
+        let mut group = self.rows.iter().filter(|other| other.group == row.group);
+        late(until) && !(row.group.is_some() && group.any(on_its_way))
+    }
+
     /// Whether there is one of these, and it is held for maintenance.
     fn is_held_through(&self, names: &[String]) -> bool {
         let mut rows = self.rows.iter().filter(|row| names.contains(&row.name));
@@ -80,16 +119,23 @@ impl Invariants {
 
     /// I5: when nothing is under way, what is wanted of a component is so: Stopped where it is
     /// wanted Down or held; else what is wanted, or Stopped for one of five reasons, or as long as
-    /// something that it depends on is held. And no restart is overdue.
+    /// something that it depends on is held. No restart is overdue, no start waits in vain, and
+    /// nothing is pending when nothing is going to happen.
     pub(super) fn i5_all_is_as_it_should_be(&self, look: &Look) -> Checked {
-        if !look.is_settled() {
+        for row in look.rows.iter().filter(|row| row.state == State::StartPending) {
+            if let Some(on) = look.waits_in_vain(row).filter(|_| look.rests) {
+                let text = format!("{} is Starting, and waits in vain for {on}", row.name);
+                return Err(Violation::new(5, text));
+            }
+        }
+        if !look.is_settled() && !look.is_at_its_end() {
             return Ok(());
         }
         for row in &look.rows {
             let down = row.desired == Desired::Down || !row.holds.is_empty();
             let fits = match (row.state, row.substate) {
                 (State::Stopped, _) if down => true,
-                (State::Stopped, Some(Substate::Backoff { until })) => until + OVERDUE > look.now,
+                (State::Stopped, Some(Substate::Backoff { until })) => !look.is_overdue(row, until),
                 (State::Stopped, Some(Substate::Failed)) => true,
                 (State::Stopped, Some(Substate::Cleared | Substate::Ignored)) => true,
                 (State::Stopped, Some(Substate::Completed)) => true,
@@ -97,6 +143,7 @@ impl Invariants {
                 (State::Stopped, _) => false,
                 (State::Running, _) => !down && row.desired == Desired::Up,
                 (State::Paused, _) => !down && row.desired == Desired::Paused,
+                (State::StartPending | State::StopPending, _) => look.waits_for_code(row),
                 // Whoever has not answered a pause or a resume has not been stopped either.
                 _ => !down,
             };

@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 
 use contract::control::{Accepted, Refusal};
+use contract::id::OpId;
 use contract::lifecycle::{Code, Command, CommandOptions, Desired, State, Substate};
 use contract::time::Moment;
 
 use super::super::dependencies::some_of;
-use super::super::{Executive, SUPERSEDED};
+use super::super::{Executive, JOINED, SUPERSEDED};
 use super::run::Goal;
 
 impl Executive {
@@ -21,8 +22,8 @@ impl Executive {
     /// # Errors
     /// 1060 if there is no such group; 1052 for any other command; 1115 and 1055 as for a
     /// component; 1056 for a start when all run, or the reason why those that do not cannot be
-    /// started; 1062 for a stop when none runs, which is remembered as the operator's wish; 1051
-    /// if others that run depend on a member.
+    /// started; 1062 for a restart when none is to run, and for a stop when none does, which is
+    /// remembered as the operator's wish; 1051 if others that run depend on a member.
     pub fn command_group(
         &mut self,
         now: Moment,
@@ -42,7 +43,9 @@ impl Executive {
                 self.check_stop_of_group(&members, &subject, options)?;
                 (Goal::Stop, members, Vec::new())
             }
-            Command::Restart => (Goal::Restart, members.clone(), self.wanted_again(&members)),
+            Command::Restart => {
+                (Goal::Restart, members.clone(), self.wanted_again(&members, &subject)?)
+            }
             _ => {
                 return Err(Refusal::new(
                     Code::INVALID_CONTROL,
@@ -52,10 +55,17 @@ impl Executive {
                 ));
             }
         };
+        if let Some(operation) = self.start_under_way(group, goal, &to_start) {
+            let note = JOINED.to_owned();
+            return Ok(Accepted { operation: Some(operation), code: Code::OK, note });
+        }
         self.end_run(group, Code::CANCELLED, SUPERSEDED);
         let operation = self.next_operation();
         for index in to_stop.iter().chain(&to_start) {
-            self.drop_own_plans(*index);
+            // A start goes on with what is starting already.
+            if goal != Goal::Start || self.records[*index].state != State::StartPending {
+                self.drop_own_plans(*index);
+            }
         }
         match goal {
             Goal::Stop => self.want_group_down(now, &to_stop, options),
@@ -64,6 +74,13 @@ impl Executive {
         self.begin_commanded(now, group, goal, &to_stop, &to_start, operation);
         self.settle(now);
         Ok(Accepted { operation: Some(operation), code: Code::OK, note: "accepted".into() })
+    }
+
+    /// The start of the group that is under way, if another one would do nothing more.
+    fn start_under_way(&self, group: usize, goal: Goal, to_start: &[usize]) -> Option<OpId> {
+        let run = self.groups[group].run.as_ref()?;
+        let same = goal == Goal::Start && to_start.iter().all(|index| run.will_start(*index));
+        run.operation.filter(|_| same && run.goal == Goal::Start)
     }
 
     fn group_named(&self, name: &str) -> Result<usize, Refusal> {
@@ -95,7 +112,9 @@ impl Executive {
             }
         }
         // None, if nobody said that they are to be stopped too.
-        for outsider in self.outsiders(members) {
+        let mut outsiders = self.dependents_to_stop(members);
+        outsiders.retain(|outsider| !members.contains(outsider));
+        for outsider in outsiders.into_iter().filter(|_| options.dependents) {
             self.stop_with(now, outsider);
         }
     }
@@ -117,6 +136,8 @@ impl Executive {
         for index in to_start {
             self.want(*index, Desired::Up);
             self.records[*index].ahead.forced = options.force;
+            // It may wait for code that it need not wait for now.
+            self.changed.push_back(*index);
             if self.records[*index].state == State::Stopped {
                 self.set_stopped(now, *index, Substate::Backoff { until: now }, None);
             }
@@ -138,10 +159,11 @@ impl Executive {
         }
     }
 
-    /// Those that a start brings up: all that are down and may be started.
+    /// Those that a start brings up: all that are down, or on their way up, and may be started.
     fn wanted_up(&mut self, members: &[usize], subject: &str) -> Result<Vec<usize>, Refusal> {
         let is_down = |index: &usize| {
-            matches!(self.records[*index].state, State::Stopped | State::StopPending)
+            let state = self.records[*index].state;
+            matches!(state, State::Stopped | State::StopPending | State::StartPending)
         };
         let down: Vec<usize> = members.iter().copied().filter(is_down).collect();
         let startable: Vec<usize> =
@@ -160,14 +182,24 @@ impl Executive {
     }
 
     /// Those that a restart brings back: all but what an operator has stopped.
-    fn wanted_again(&mut self, members: &[usize]) -> Vec<usize> {
-        for index in members {
-            self.forgive(*index);
-        }
+    fn wanted_again(&mut self, members: &[usize], subject: &str) -> Result<Vec<usize>, Refusal> {
         let comes_back = |index: &usize| {
             self.records[*index].desired != Desired::Down && !self.is_barred(*index)
         };
-        members.iter().copied().filter(comes_back).collect()
+        let wanted: Vec<usize> = members.iter().copied().filter(comes_back).collect();
+        if wanted.is_empty() {
+            let reason = "none of its members is to run";
+            return Err(Refusal::new(
+                Code::NOT_ACTIVE,
+                subject,
+                reason,
+                "start begins their lives",
+            ));
+        }
+        for index in members {
+            self.forgive(*index);
+        }
+        Ok(wanted)
     }
 
     fn check_stop_of_group(
@@ -202,14 +234,10 @@ impl Executive {
     /// Those outside a group that live and depend on a member that lives.
     fn outsiders(&self, members: &[usize]) -> Vec<usize> {
         let inside: HashSet<usize> = members.iter().copied().collect();
-        let living = members.iter().filter(|index| self.records[**index].state != State::Stopped);
-        let mut found = Vec::new();
-        let mut seen = HashSet::new();
-        for dependent in living.flat_map(|index| self.living_dependents(*index)) {
-            if !inside.contains(&dependent) && seen.insert(dependent) {
-                found.push(dependent);
-            }
-        }
+        let lives = |index: &usize| self.records[*index].state != State::Stopped;
+        let living: Vec<usize> = members.iter().copied().filter(lives).collect();
+        let mut found = self.dependents_that(&living, |record| record.state != State::Stopped);
+        found.retain(|dependent| !inside.contains(dependent));
         found
     }
 }

@@ -7,6 +7,8 @@ use contract::id::OpId;
 use contract::lifecycle::{Code, Desired, Restart, State, Substate};
 use contract::time::Moment;
 
+use super::super::dependencies::some_of;
+use super::super::record::Record;
 use super::super::{Due, Executive};
 
 #[derive(Debug)]
@@ -22,7 +24,9 @@ pub(in super::super) struct Run {
     pub(super) until: Moment,
     phase: Phase,
     /// The operation of whoever waits for its end.
-    operation: Option<OpId>,
+    pub(super) operation: Option<OpId>,
+    /// Where among its dependents the outsider was that the next member waits for.
+    looked_at: usize,
 }
 
 /// What a run is for.
@@ -81,7 +85,7 @@ impl Line {
 impl Run {
     fn new(goal: Goal, to_stop: Line, to_start: Line, until: Moment) -> Self {
         let (phase, done, operation) = (Phase::Stopping, Vec::new(), None);
-        Run { goal, to_stop, to_start, done, until, phase, operation }
+        Run { goal, to_stop, to_start, done, until, phase, operation, looked_at: 0 }
     }
 
     /// Whether it is in its stop phase.
@@ -95,6 +99,10 @@ impl Run {
 
     pub(super) fn concerns(&self, index: usize) -> bool {
         self.to_stop.contains(index) || self.to_start.contains(index)
+    }
+
+    fn will_stop(&self, index: usize) -> bool {
+        self.to_stop.contains(index)
     }
 
     pub(super) fn will_start(&self, index: usize) -> bool {
@@ -147,7 +155,8 @@ impl Executive {
         for index in failed.order {
             self.fail_with_group(now, index);
         }
-        let to_stop = to_stop.order.into_iter().filter(|index| self.records[*index].has_life());
+        let lives = |index: &usize| self.records[*index].state != State::Stopped;
+        let to_stop = to_stop.order.into_iter().filter(lives);
         let run = Run::new(Goal::Fail, Line::new(to_stop), Line::default(), now);
         self.begin_run(now, group, run);
     }
@@ -253,14 +262,22 @@ impl Executive {
 
     /// Whether a stop of the group has to wait for what is not in it, depends on that member,
     /// and is being stopped too.
-    fn waits_for_outsiders(&self, group: usize, index: usize) -> bool {
-        let Some(run) = self.groups[group].run.as_ref() else { return false };
+    fn waits_for_outsiders(&mut self, group: usize, index: usize) -> bool {
+        let Some(run) = &mut self.groups[group].run else { return false };
         let record = &self.records[index];
-        let goes_first = |dependent: &usize| {
-            let other = &self.records[*dependent];
-            other.has_life() && other.desired == Desired::Down && !run.to_stop.contains(*dependent)
+        if run.goal != Goal::Stop || record.lives_on_it == 0 {
+            return false;
+        }
+        let goes_first = |nth: &usize| {
+            let dependent = record.dependents[*nth];
+            let other = &self.records[dependent];
+            other.has_life() && other.desired == Desired::Down && !run.to_stop.contains(dependent)
         };
-        run.goal == Goal::Stop && record.lives_on_it > 0 && record.dependents.iter().any(goes_first)
+        // From the one that it waited for last: they are many, and each end comes here.
+        let all = record.dependents.len();
+        let found = (run.looked_at..all).chain(0..run.looked_at.min(all)).find(goes_first);
+        run.looked_at = found.unwrap_or_default();
+        found.is_some()
     }
 
     /// Starts the next member, once the one before it runs or has nothing to do here.
@@ -278,6 +295,7 @@ impl Executive {
             };
             let record = &self.records[index];
             match record.state {
+                State::StartPending if record.ahead.overdue => self.pass_member(group),
                 State::StartPending | State::StopPending => return,
                 State::Stopped if record.is_backing_off() && self.is_kept_down(index) => {
                     self.set_stopped(now, index, Substate::Held, None);
@@ -286,7 +304,7 @@ impl Executive {
                 }
                 State::Stopped if record.is_backing_off() => {
                     if commanded {
-                        self.start_dependencies(now, index);
+                        self.start_dependencies(now, index, |_| true);
                     }
                     return self.begin_life(now, index);
                 }
@@ -319,35 +337,63 @@ impl Executive {
 
     fn pass_member(&mut self, group: usize) {
         if let Some(run) = &mut self.groups[group].run {
-            run.done.extend(run.to_start.pop_first());
+            let passed = run.to_start.pop_first();
+            run.done.extend(passed);
+            // What depends on it waits for this run no longer.
+            self.changed.extend(passed);
         }
     }
 
-    /// How a run ends that has started all it was to start: with the first failure, if there was
-    /// one. A member that has nothing to do here is none.
+    /// How a run ends that has started all it was to start: with the first member that does not
+    /// run for another reason than that it has nothing to do here.
     fn result_of_run(&self, group: usize) -> (Code, String) {
         let done = self.groups[group].run.iter().flat_map(|run| &run.done);
-        let records = done.map(|index| &self.records[*index]);
-        let mut failed = records
-            .filter(|record| record.state == State::Stopped && record.substate == Substate::Failed);
-        let Some(first) = failed.next() else { return (Code::OK, "running".to_owned()) };
-        let code = first.last_exit.as_ref().map_or(Code::DEPENDENCY_FAIL, |exit| exit.code());
+        let mut missing = done.filter_map(|index| Some((*index, self.why_missing(*index)?)));
+        let Some((first, code)) = missing.next() else { return (Code::OK, "running".to_owned()) };
+        let others = missing.map(|(index, _)| index);
         let names: Vec<&str> =
-            std::iter::once(first).chain(failed).map(|record| &**record.name()).collect();
-        let names = super::super::dependencies::some_of(&names);
-        (code, format!("running, but for what has failed: {names}"))
+            std::iter::once(first).chain(others).map(|i| &**self.records[i].name()).collect();
+        (code, format!("running, but for {}", some_of(&names)))
+    }
+
+    fn why_missing(&self, index: usize) -> Option<Code> {
+        let record = &self.records[index];
+        match (record.state, record.substate) {
+            (State::StartPending, _) => Some(Code::REQUEST_TIMEOUT),
+            (State::Stopped, Substate::Failed) => {
+                let exit = record.last_exit.as_ref();
+                Some(exit.map_or(Code::DEPENDENCY_FAIL, |exit| exit.code()))
+            }
+            (State::Stopped, Substate::Held) if self.is_held(index) => Some(Code::DATABASE_LOCKED),
+            (State::Stopped, Substate::Held) => Some(Code::DEPENDENCY_FAIL),
+            _ => None,
+        }
     }
 
     pub(super) fn end_run(&mut self, group: usize, code: Code, text: &str) {
         let Some(run) = self.groups[group].run.take() else { return };
+        // What depends on those that it would have started waits for it no longer.
+        self.changed.extend(run.to_start.order);
         if let Some(operation) = run.operation {
             self.resolve_operation(operation, code, text);
         }
     }
 
-    /// Whether the component is part of a run of its group.
-    pub(in super::super) fn is_in_run(&self, index: usize) -> bool {
-        self.run_of(index).is_some_and(|run| run.concerns(index))
+    /// Whether a stop of its group has yet to come to it.
+    pub(in super::super) fn is_to_be_stopped(&self, index: usize) -> bool {
+        let Record { state, desired, .. } = &self.records[index];
+        *desired == Desired::Down
+            && !matches!(state, State::Stopped | State::StopPending)
+            && self.run_of(index).is_some_and(|run| run.goal == Goal::Stop && run.will_stop(index))
+    }
+
+    /// A life begins before a run has come to stop the last one, which is over: it is no part of
+    /// what the run is to stop.
+    pub(in super::super) fn begins_outside_run(&mut self, index: usize) {
+        let Some(group) = self.records[index].group else { return };
+        if let Some(run) = &mut self.groups[group].run {
+            run.to_stop.remove(index);
+        }
     }
 
     /// Whether a run of its group will start it.
@@ -372,14 +418,13 @@ impl Executive {
 
     /// A member has crashed at its turn in a run, and restarts by itself after a delay: so long
     /// the run waits. False if there is no such run.
-    pub(in super::super) fn delay_run(&mut self, now: Moment, index: usize, until: Moment) -> bool {
+    pub(in super::super) fn delay_run(&mut self, index: usize, until: Moment) -> bool {
         let Some(group) = self.records[index].group else { return false };
         let run = self.groups[group].run.as_mut();
         let starting = |run: &&mut Run| run.phase == Phase::Starting && run.will_start(index);
         let Some(run) = run.filter(starting) else { return false };
         (run.until, run.phase) = (until, Phase::Waiting);
         self.set_due(until, Due::Group(group));
-        self.tell_when(now, group);
         true
     }
 
@@ -396,6 +441,7 @@ impl Executive {
         let Some(run) = &mut self.groups[group].run else { return };
         run.to_stop.remove(index);
         run.to_start.remove(index);
+        self.changed.push_back(index);
         self.go_on_with_group(now, group);
     }
 
