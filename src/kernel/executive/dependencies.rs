@@ -231,7 +231,8 @@ impl Executive {
         let comes_back = record.ahead.starts_again || record.ahead.queued.is_some();
         match record.state {
             State::StartPending => true,
-            State::Stopped => record.is_backing_off() || self.is_to_be_started(index),
+            // One that a run of its group is to start is; what has ended before its turn is passed.
+            State::Stopped => record.is_backing_off(),
             State::StopPending => comes_back || self.is_to_be_started(index),
             _ => comes_back || !record.ahead.leaving && !self.is_to_be_stopped(index),
         }
