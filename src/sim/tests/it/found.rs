@@ -3,26 +3,15 @@
 use contract::Message;
 use contract::control::{Ask, HostControl, ServiceCommand};
 use contract::lifecycle::{Code, Command, Desired, Group, Restart, State, Strategy, Substate};
-use smsexec_sim::probe::{Act, Does, Journal, Probe};
-use smsexec_sim::{Site, SiteBuilder};
+use smsexec_sim::Site;
+use smsexec_sim::probe::{Act, Does, Probe};
 
-use crate::seen::{MINUTE, SECOND, life, operation, state, with};
+use crate::seen::{MINUTE, SECOND, checked, life, operation, slow, state};
 
-/// These probes, in a site that checks every event.
-fn checked<const N: usize>(probes: [Probe; N]) -> (SiteBuilder, [Journal; N]) {
-    let (site, journals) = with(probes);
-    (site.lenient().checked(), journals)
-}
-
-/// The same, in a group.
+/// These probes in a group, in a site that checks every event.
 fn grouped<const N: usize>(strategy: Strategy, probes: [Probe; N]) -> Site {
     let group = Group::new("g", strategy, ["A", "B"].into_iter().take(N));
     checked(probes).0.group(group).start().expect("the site starts")
-}
-
-/// Takes six seconds to stop.
-fn slow(name: &str) -> Probe {
-    Probe::new(name).stop(Does::Checkpoints(4))
 }
 
 #[test]

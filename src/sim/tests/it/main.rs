@@ -10,6 +10,7 @@ mod faults;
 mod found;
 mod groups;
 mod holds;
+mod interplay;
 mod kill;
 mod lifecycle;
 mod liveness;

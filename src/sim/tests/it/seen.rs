@@ -7,7 +7,7 @@ use std::time::Duration;
 use contract::control::{Accepted, Ask, HostControl, Refusal, ServiceCommand, ServiceStatus, Told};
 use contract::lifecycle::{Command, State, Substate};
 use contract::{Message, OpId};
-use smsexec_sim::probe::{Journal, Probe};
+use smsexec_sim::probe::{Does, Journal, Probe};
 use smsexec_sim::{CallVerdict, Guard, Hook, Site, SiteBuilder, What};
 
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -29,6 +29,18 @@ pub fn with<const N: usize>(probes: [Probe; N]) -> (SiteBuilder, [Journal; N]) {
 pub fn site<const N: usize>(probes: [Probe; N]) -> (Site, [Journal; N]) {
     let (site, journals) = with(probes);
     (site.start().expect("the site starts"), journals)
+}
+
+/// A site to be started, of these probes, that checks every event; crashes and messages left
+/// over are no mistake in it.
+pub fn checked<const N: usize>(probes: [Probe; N]) -> (SiteBuilder, [Journal; N]) {
+    let (site, journals) = with(probes);
+    (site.lenient().checked(), journals)
+}
+
+/// Takes six seconds to stop.
+pub fn slow(name: &str) -> Probe {
+    Probe::new(name).stop(Does::Checkpoints(4))
 }
 
 #[track_caller]
