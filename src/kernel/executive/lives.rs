@@ -134,6 +134,10 @@ impl Executive {
             Verdict::RestartAfter(_) if held => Substate::Held,
             Verdict::RestartAfter(delay) => Substate::Backoff { until: now + delay },
             Verdict::GiveUp => Substate::Failed,
+            // With its group, however it ended.
+            Verdict::Leave if self.after_stop_by_run(index) == Some(Substate::Failed) => {
+                Substate::Failed
+            }
             Verdict::Leave => match &exit {
                 Exit::Ignore(_) => Substate::Ignored,
                 exit if exit.is_abnormal() => Substate::Failed,
