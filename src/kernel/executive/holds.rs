@@ -146,6 +146,7 @@ impl Executive {
             }
             State::Stopped => {
                 if record.is_backing_off() {
+                    self.leave_run(now, index);
                     self.set_stopped(now, index, Substate::Held, None);
                 }
                 self.resolve(index, Code::CANCELLED, note);

@@ -150,7 +150,12 @@ impl Shard {
     }
 
     /// Takes down how much waits in a slot; whoever waits for room there hears of it.
+    ///
+    /// The cells are not a lost carrier's any more: what waits with it comes to its successor.
     pub(super) fn note_depth(&mut self, number: u32) {
+        if self.end.is_retired() {
+            return;
+        }
         let slot = &mut self.slots[number as usize];
         let (inbox, outbox) = (slot.inbox.len(), slot.outbox.depth());
         slot.cell.set_depth(inbox, outbox);

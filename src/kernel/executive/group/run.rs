@@ -442,7 +442,13 @@ impl Executive {
         run.to_stop.remove(index);
         run.to_start.remove(index);
         self.changed.push_back(index);
-        self.go_on_with_group(now, group);
+        let comes_back = |index: &usize| self.records[*index].is_backing_off();
+        if run.phase == Phase::Waiting && !run.to_start.order.iter().any(comes_back) {
+            // Nobody is left to wait for.
+            self.start_members(now, group);
+        } else {
+            self.go_on_with_group(now, group);
+        }
     }
 
     /// An operator does not want to wait for the delay of a group's restart. False if no run is

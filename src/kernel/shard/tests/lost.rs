@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use contract::id::{ComponentId, Generation};
+use contract::lifecycle::State;
 use contract::message::Message;
 use contract::time::Moment;
 
 use super::rig::{Called, GEN, Rig, outside, plain};
-use crate::interpose::{CallVerdict, Envelope, HookCall, Interposer, MessageVerdict};
+use crate::interpose::{CallVerdict, Envelope, Hook, HookCall, Interposer, MessageVerdict};
 use crate::order::Order;
 use crate::parcel::Parcel;
 use crate::shard::Shard;
 
-/// Has the hook for the message 13 not come back.
+/// Has the hook for the message 13, and the stop hook, not come back.
 struct Unlucky;
 
 impl Interposer for Unlucky {
@@ -22,9 +23,7 @@ impl Interposer for Unlucky {
 
     fn on_call(&mut self, call: &HookCall<'_>) -> CallVerdict {
         match call.hook {
-            crate::interpose::Hook::Message { message: Message::Word(13), .. } => {
-                CallVerdict::Stall
-            }
+            Hook::Message { message: Message::Word(13), .. } | Hook::Stop => CallVerdict::Stall,
             _ => CallVerdict::Pass,
         }
     }
@@ -47,6 +46,29 @@ fn stuck() -> (Rig, ComponentId, ComponentId) {
     assert_eq!(rig.shards[0].stalled(), Some((sink, GEN)));
     rig.take_outputs();
     (rig, sink, paused)
+}
+
+#[test]
+fn a_stop_that_comes_back_on_a_lost_carrier_leaves_the_cell_to_its_successor() {
+    let mut rig = Rig::new(1);
+    let full = rig.sink(0, |descriptor| descriptor.inbox_max = 1);
+    rig.tell_order(full, Order::Pause);
+    rig.turns();
+    rig.tell(full, 1);
+    rig.turns();
+    assert!(rig.view(full).is_full());
+    rig.shards[0].set_interposer(Some(Box::new(Unlucky)));
+    rig.tell_order(full, Order::Stop);
+    rig.turns();
+    assert_eq!(rig.shards[0].stalled(), Some((full, GEN)));
+    let mut old = rig.replace(0);
+    rig.turns();
+    assert!(!rig.view(full).is_full(), "the successor has placed it anew");
+
+    rig.set(full, State::Stopped, GEN);
+    old.unstall(rig.clock, &mut Vec::new());
+    assert!(!rig.view(full).is_full() && !rig.board.is_pressed());
+    assert_eq!(rig.view(full).inbox, 0);
 }
 
 fn ids_in(shard: &Shard) -> Vec<String> {
