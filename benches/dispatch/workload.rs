@@ -64,15 +64,13 @@ impl PlainLoop {
 
     /// Hands a 1 to each target.
     pub(crate) fn run(&mut self, targets: &[u32]) {
-        let identity = Identity {
-            name: "floor".into(),
-            id: ComponentId::new(0, 0),
-            generation: Generation(1),
-        };
+        let name = "floor".into();
+        let identity =
+            Identity { name: &name, id: ComponentId::new(0, 0), generation: Generation(1) };
         let (mut tickets, mut effects, lease) = (0, Vec::new(), AtomicU64::new(0));
         for target in targets {
             let call = Call::plain(Moment::ZERO, WallTime::default());
-            let mut cx = Context::new(call, &identity, &mut tickets, &mut effects, &lease);
+            let mut cx = Context::new(call, identity, &mut tickets, &mut effects, &lease);
             let component = &mut self.components[*target as usize];
             component.message(&Message::Word(1), &mut cx).expect("a counter never fails");
         }

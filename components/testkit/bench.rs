@@ -437,8 +437,9 @@ impl Bench {
         }
         self.journal.stimulus(self.now, format_args!("-> {what}"));
         let (now, utc) = (self.now, self.utc());
+        let name = std::sync::Arc::clone(&self.registration.name);
         let identity = contract::context::Identity {
-            name: self.registration.name.clone(),
+            name: &name,
             id: ComponentId::new(0, 0),
             generation: Generation(self.generation),
         };
@@ -452,7 +453,7 @@ impl Bench {
             None => plain,
         };
         let lease = AtomicU64::new(0);
-        let mut cx = Context::new(call, &identity, &mut life.tickets, &mut effects, &lease);
+        let mut cx = Context::new(call, identity, &mut life.tickets, &mut effects, &lease);
         let outcome = hook(life.component.as_mut(), &mut cx);
         self.carry_out(outcome, effects)
     }

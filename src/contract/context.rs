@@ -11,10 +11,10 @@ use crate::status::{Severity, StatusMessage};
 use crate::time::{Moment, WallTime};
 
 /// Who a life is: the same over the whole of it.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    /// The component's name.
-    pub name: Arc<str>,
+#[derive(Debug, Clone, Copy)]
+pub struct Identity<'a> {
+    /// The component's name. Behind a pointer, for few hooks ask for it.
+    pub name: &'a Arc<str>,
     /// Its place in the host.
     pub id: ComponentId,
     /// Which of its lives this is.
@@ -27,7 +27,7 @@ pub struct Identity {
 #[derive(Debug)]
 pub struct Context<'a> {
     call: Call,
-    identity: &'a Identity,
+    identity: Identity<'a>,
     tickets: &'a mut u64,
     effects: &'a mut Vec<Effect>,
     lease: &'a AtomicU64,
@@ -60,7 +60,7 @@ impl<'a> Context<'a> {
     /// take, in nanoseconds of the host's clock.
     pub fn new(
         call: Call,
-        identity: &'a Identity,
+        identity: Identity<'a>,
         tickets: &'a mut u64,
         effects: &'a mut Vec<Effect>,
         lease: &'a AtomicU64,
@@ -80,7 +80,7 @@ impl<'a> Context<'a> {
 
     /// The component's name.
     pub fn name(&self) -> &'a str {
-        &self.identity.name
+        self.identity.name
     }
 
     /// The component's place in its host.

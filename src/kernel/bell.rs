@@ -46,6 +46,11 @@ impl Bell {
         false
     }
 
+    /// Whether the receiver sleeps, or is about to. By now it may be otherwise.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.parked.load(Ordering::Relaxed)
+    }
+
     /// Wakes the receiver, if it sleeps. Comes after the mail.
     pub(crate) fn ring(&self) {
         fence(Ordering::SeqCst);

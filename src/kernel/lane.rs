@@ -21,14 +21,28 @@ pub(crate) const NUMBER_BLOCK: u32 = 1_024;
 /// The senders' end: cheap to clone, usable from any thread.
 #[derive(Debug, Clone)]
 pub struct Lane {
-    parcels: Sender<Parcel>,
+    mail: Sender<Mail>,
     shared: Arc<Shared>,
 }
+
+/// What lies in a lane at one place. As large as a parcel.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    One(Parcel),
+    /// What somebody has gathered before it was sent.
+    Many(Vec<Parcel>),
+}
+
+/// A value in cache lines of its own: what one thread writes all the time must not take others'
+/// copies of its neighbours away.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Apart<T>(T);
 
 /// The shard's end.
 #[derive(Debug, Clone)]
 pub struct LaneEnd {
-    pub(crate) parcels: Receiver<Parcel>,
+    mail: Receiver<Mail>,
     pub(crate) orders: Receiver<Order>,
     shared: Arc<Shared>,
     /// Which end this is; the present one bears the lane's epoch.
@@ -44,29 +58,29 @@ struct Shared {
     /// The shard is gone with its host: nobody takes anything out any more.
     closed: AtomicBool,
     /// The number of the last message from outside.
-    outside: AtomicU32,
+    outside: Apart<AtomicU32>,
     /// The number after the last one that a carrier of the shard has taken.
     inside: AtomicU32,
     /// For a new end, and for what lies in the lane when all ends are gone.
-    parcels: Receiver<Parcel>,
+    mail: Receiver<Mail>,
     /// Each end has a channel of its own, so that a retired one takes none of its successor's.
     orders: Mutex<(Sender<Order>, Receiver<Order>)>,
 }
 
 /// A new lane: the end to send by, and the end to receive by.
 pub fn lane() -> (Lane, LaneEnd) {
-    let (parcel_sender, parcels) = unbounded();
+    let (mail_sender, mail) = unbounded();
     let shared = Arc::new(Shared {
         bell: Bell::default(),
         epoch: AtomicU32::new(0),
         closed: AtomicBool::new(false),
-        outside: AtomicU32::new(0),
+        outside: Apart(AtomicU32::new(0)),
         inside: AtomicU32::new(1),
-        parcels,
+        mail,
         orders: Mutex::new(unbounded()),
     });
     let end = shared.end(0);
-    (Lane { parcels: parcel_sender, shared }, end)
+    (Lane { mail: mail_sender, shared }, end)
 }
 
 impl Lane {
@@ -75,9 +89,25 @@ impl Lane {
         if self.shared.closed.load(Ordering::Relaxed) {
             return discard(parcel);
         }
-        if self.parcels.send(parcel).is_ok() {
+        if self.mail.send(Mail::One(parcel)).is_ok() {
             self.shared.bell.ring();
         }
+    }
+
+    /// Puts parcels in, in this order, at the cost of one. When the shard is gone with its host,
+    /// they are dropped.
+    pub fn send_all(&self, parcels: Vec<Parcel>) {
+        if self.shared.closed.load(Ordering::Relaxed) {
+            return parcels.into_iter().for_each(discard);
+        }
+        if self.mail.send(Mail::Many(parcels)).is_ok() {
+            self.shared.bell.ring();
+        }
+    }
+
+    /// Whether the shard sleeps, or is about to.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.shared.bell.is_parked()
     }
 
     /// Sends a message from outside the host.
@@ -88,24 +118,30 @@ impl Lane {
 
     /// The number of the next message from outside the host.
     pub fn next_number(&self) -> u32 {
-        self.shared.outside.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
+        self.next_numbers(1)
+    }
+
+    /// The first of the next so many numbers for messages from outside the host.
+    pub(crate) fn next_numbers(&self, many: u32) -> u32 {
+        self.shared.outside.0.fetch_add(many, Ordering::Relaxed).wrapping_add(1)
     }
 
     /// Numbers begin after this one: a store still has messages that bear those up to it. To
     /// be called before the shard's first turn, and before any message from outside.
     pub fn begin_numbers_after(&self, number: u32) {
-        self.shared.outside.store(number, Ordering::Relaxed);
+        self.shared.outside.0.store(number, Ordering::Relaxed);
         self.shared.inside.store(number.wrapping_add(1), Ordering::Relaxed);
     }
 
     /// Whether nothing waits in the lane.
     pub fn is_empty(&self) -> bool {
-        self.shared.orders().1.is_empty() && self.shared.parcels.is_empty()
+        self.shared.orders().1.is_empty() && self.shared.mail.is_empty()
     }
 
-    /// How many parcels wait in the lane, for whichever component.
-    pub fn parcels(&self) -> usize {
-        self.shared.parcels.len()
+    /// How much mail waits in the lane, for whichever component: parcels, and gathered ones as
+    /// one.
+    pub fn mail(&self) -> usize {
+        self.shared.mail.len()
     }
 
     /// Puts an order in. When the shard is gone with its host, the order is dropped.
@@ -137,12 +173,12 @@ impl Lane {
 
 impl Shared {
     fn end(self: &Arc<Self>, epoch: u32) -> LaneEnd {
-        let (parcels, orders) = (self.parcels.clone(), self.orders().1.clone());
-        LaneEnd { parcels, orders, shared: Arc::clone(self), epoch }
+        let (mail, orders) = (self.mail.clone(), self.orders().1.clone());
+        LaneEnd { mail, orders, shared: Arc::clone(self), epoch }
     }
 
     fn clear(&self) {
-        discard_all(&self.parcels);
+        discard_mail(&self.mail);
         let orders = self.orders().1.clone();
         discard_all(&orders);
     }
@@ -160,6 +196,15 @@ fn discard_all<T>(channel: &Receiver<T>) {
     }
 }
 
+fn discard_mail(channel: &Receiver<Mail>) {
+    while let Ok(mail) = channel.try_recv() {
+        match mail {
+            Mail::One(parcel) => discard(parcel),
+            Mail::Many(parcels) => parcels.into_iter().for_each(discard),
+        }
+    }
+}
+
 /// All ends are gone, and so is whoever would have taken out what lies in the lane.
 impl Drop for Shared {
     fn drop(&mut self) {
@@ -170,12 +215,12 @@ impl Drop for Shared {
 impl LaneEnd {
     /// Whether nothing waits in the lane.
     pub fn is_empty(&self) -> bool {
-        self.orders.is_empty() && self.parcels.is_empty()
+        self.orders.is_empty() && self.mail.is_empty()
     }
 
     /// Drops what waits in the lane but orders: a store has it, and it is delivered from there.
     pub fn discard_parcels(&self) {
-        discard_all(&self.parcels);
+        discard_mail(&self.mail);
     }
 
     /// Whether another end has taken this one's place: whoever holds this one is to stop.
@@ -191,6 +236,11 @@ impl LaneEnd {
     /// is still known: a wake-up uses it up, and a lost one is never made good.
     pub fn park(&self, waker: &Waker) -> bool {
         self.shared.bell.park(waker, || self.is_retired(), || self.is_empty())
+    }
+
+    /// Takes the next mail.
+    pub(crate) fn take_mail(&self) -> Option<Mail> {
+        self.mail.try_recv().ok()
     }
 
     /// Takes the next order. A retired end gets none: those that come now are its successor's,
@@ -246,7 +296,7 @@ mod tests {
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
         assert!(!end.park(&waker), "two messages wait");
 
-        while end.parcels.try_recv().is_ok() {}
+        while end.take_mail().is_some() {}
         assert!(end.park(&waker));
         lane.order(Order::Stop(id, Generation(1)));
         assert_eq!(count.0.load(Ordering::Relaxed), 2);
@@ -274,7 +324,7 @@ mod tests {
 
         let newest = lane.replace_end();
         assert!(new.is_retired() && new.take_order().is_none());
-        assert_eq!(newest.parcels.len(), 1);
+        assert_eq!(newest.mail.len(), 1);
         assert!(newest.orders.is_empty(), "the executive gives them anew");
         lane.order(Order::Stop(id, Generation(2)));
         assert!(old.orders.is_empty() && new.orders.is_empty(), "theirs are over");
@@ -283,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_parcel_is_four_words() {
-        assert_eq!(size_of::<Parcel>(), 32);
+        assert_eq!((size_of::<Parcel>(), size_of::<Mail>()), (32, 32));
         assert_eq!(size_of::<Message>(), 16);
     }
 }

@@ -22,6 +22,8 @@ pub mod lane;
 pub mod lifecycle;
 pub mod order;
 pub mod parcel;
+pub mod port;
+mod prefetch;
 pub mod shard;
 pub mod supervision;
 mod sync;
@@ -34,5 +36,6 @@ pub use interpose::{CallVerdict, Envelope, Hook, HookCall, Interposer, MessageVe
 pub use lane::{Lane, LaneEnd, lane};
 pub use order::{Ending, LifeChange, LifeEvent, Order, Output};
 pub use parcel::{MessageSlip, Parcel};
+pub use port::{Port, Unsent};
 pub use shard::{Clock, Shard, Turn};
 pub use unwind::PanicTrace;

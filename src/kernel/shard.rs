@@ -32,7 +32,7 @@ use crate::order::{Order, Output};
 use crate::parcel::Parcel;
 use crate::timers::{Timer, Timers};
 use crate::unwind::{discard, keep_quiet};
-use slot::{Life, Slot};
+use slot::{Life, Rest, Slot};
 use stall::{Instead, Stalled};
 
 /// Mail is taken from one source this many times before the next has its turn.
@@ -72,6 +72,8 @@ pub struct Shard {
     pulse: Arc<Pulse>,
     /// Mail between components of this shard: it needs no lane.
     local: VecDeque<Parcel>,
+    /// Mail that has been taken out of the lane.
+    batch: VecDeque<Parcel>,
     /// Running components with mail in their inbox.
     ready: VecDeque<u32>,
     /// Components with messages that their receivers have no room for.
@@ -94,6 +96,8 @@ pub struct Shard {
     clock: Clock,
     /// From when `after` counts: now, or the moment that the timer being served was due.
     base: Moment,
+    /// Neither traced nor kept nor interposed: a message is handed over, and that is all.
+    plain: bool,
     trace: bool,
     keeping: bool,
     prompt: bool,
@@ -133,6 +137,7 @@ impl Shard {
             board,
             pulse,
             local: VecDeque::new(),
+            batch: VecDeque::new(),
             ready: VecDeque::new(),
             waiting: VecDeque::new(),
             relieved: false,
@@ -145,6 +150,7 @@ impl Shard {
             first_source: 0,
             clock: Clock::default(),
             base: Moment::ZERO,
+            plain: true,
             trace: false,
             keeping: false,
             prompt: false,
@@ -175,6 +181,7 @@ impl Shard {
     /// Whether every delivery is told as [`Output::Trace`]. Off at first.
     pub fn set_trace(&mut self, trace: bool) {
         self.trace = trace;
+        self.note_plain();
     }
 
     /// Whether every message of a component is told as [`Output::Accepted`], with a copy of it,
@@ -183,6 +190,7 @@ impl Shard {
     /// in one go: what it asked for, in order, then that its message is settled.
     pub fn set_keeping(&mut self, keeping: bool) {
         self.keeping = keeping;
+        self.note_plain();
     }
 
     /// Whether a turn ends as soon as it has news of a life, or a request, to put out: the next
@@ -195,6 +203,11 @@ impl Shard {
     /// Has `interposer` asked before each message and each hook. There is none at first.
     pub fn set_interposer(&mut self, interposer: Option<Box<dyn Interposer>>) {
         self.interposer = interposer;
+        self.note_plain();
+    }
+
+    fn note_plain(&mut self) {
+        self.plain = !self.trace && !self.keeping && self.interposer.is_none();
     }
 
     /// Whether there is something to do at `now`. Messages that wait for room somewhere are
@@ -210,7 +223,10 @@ impl Shard {
     }
 
     fn has_mail(&self) -> bool {
-        !self.end.is_empty() || !self.local.is_empty() || !self.ready.is_empty()
+        !self.batch.is_empty()
+            || !self.local.is_empty()
+            || !self.ready.is_empty()
+            || !self.end.is_empty()
     }
 
     /// When the next timer falls due.
@@ -304,9 +320,11 @@ impl Shard {
 /// Whether a timer still counts: the life that set it is there, and has neither cancelled it
 /// nor set it anew.
 fn counts(slots: &[Slot], timer: &Timer) -> bool {
-    let life = slots.get(timer.slot as usize).and_then(|slot| slot.life.as_ref());
-    life.is_some_and(|life| {
-        life.identity.generation == timer.generation && life.key_of(timer.serial).is_some()
+    let slot = slots.get(timer.slot as usize);
+    slot.is_some_and(|slot| {
+        let life = slot.life.as_ref();
+        life.is_some_and(|life| life.generation == timer.generation)
+            && slot.key_of(timer.serial).is_some()
     })
 }
 
@@ -323,12 +341,13 @@ impl Drop for Shard {
             self.end.close();
         }
         for slot in std::mem::take(&mut self.slots) {
-            let Slot { registration, life, inbox, outbox, .. } = slot;
+            let Slot { life, rest, .. } = slot;
+            let Rest { registration, inbox, outbox, .. } = *rest;
             discard(life);
             inbox.into_iter().for_each(discard);
             outbox.into_parcels().for_each(discard);
             discard(registration);
         }
-        self.local.drain(..).for_each(discard);
+        self.local.drain(..).chain(self.batch.drain(..)).for_each(discard);
     }
 }

@@ -98,7 +98,7 @@ impl Handle {
             return Err(host::inbox_is_full(component));
         }
         let lane = &self.shared.lanes[usize::from(to.shard())];
-        if lane.parcels() >= LANE_MAX {
+        if lane.mail() >= LANE_MAX {
             let (reason, way_out) = ("its thread is far behind", host::SEND_AGAIN);
             return Err(Refusal::new(Code::NOT_ENOUGH_QUOTA, component, reason, way_out));
         }

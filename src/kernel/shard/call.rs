@@ -2,12 +2,12 @@
 
 use contract::Fault;
 use contract::component::Component;
-use contract::context::{Call, Context};
+use contract::context::{Call, Context, Identity};
 use contract::id::Generation;
 use contract::lifecycle::Exit;
 
 use super::Shard;
-use super::slot::Life;
+use super::slot::{Life, Slot};
 use crate::order::{Ending, LifeChange, LifeEvent, Output};
 use crate::parcel::{MessageSlip, Parcel};
 use crate::unwind::{Caught, discard, guarded};
@@ -33,12 +33,14 @@ impl Shard {
         hook: &'static str,
         code: impl FnOnce(&mut dyn Component, &mut Context<'_>) -> Result<R, Fault>,
     ) -> Result<R, Fate> {
-        let instead = self.instead.take();
+        let instead = if self.interposer.is_some() { self.instead.take() } else { None };
         let slot = &mut self.slots[number as usize];
-        let life = slot.life.as_mut().expect("the caller has looked");
-        let Life { component, identity, tickets, .. } = life;
-        let generation = identity.generation;
-        let mut cx = Context::new(call, identity, tickets, &mut self.effects, &slot.cell.lease);
+        let Slot { life, cell, rest, id, .. } = slot;
+        let Life { component, tickets, generation, .. } =
+            life.as_mut().expect("the caller has looked");
+        let generation = *generation;
+        let identity = Identity { name: &rest.registration.name, id: *id, generation };
+        let mut cx = Context::new(call, identity, tickets, &mut self.effects, &cell.lease);
         self.pulse.enter(number, generation);
         let result = guarded(|| match instead {
             None => code(component.as_mut(), &mut cx),
@@ -113,8 +115,8 @@ impl Shard {
     pub(super) fn end(&mut self, number: u32, mut ending: Ending, out: &mut Vec<Output>) {
         let slot = &mut self.slots[number as usize];
         let Some((id, generation)) = slot.living() else { return };
-        let Some(Life { component, timers, .. }) = slot.life.take() else { return };
-        self.timers.call_off(timers.len());
+        let Some(Life { component, .. }) = slot.life.take() else { return };
+        self.timers.call_off(std::mem::take(&mut slot.rest.timers).len());
         self.pulse.enter(number, generation);
         if let Err(caught) = guarded(|| drop(component)) {
             let Caught { exit, backtrace } = *caught;
@@ -122,7 +124,7 @@ impl Shard {
             ending.backtrace.0 = ending.backtrace.0.or(backtrace.0);
         }
         self.pulse.leave();
-        slot.inbox.retain(Parcel::is_message);
+        slot.rest.inbox.retain(Parcel::is_message);
         let given_up = slot.cell.is_over(generation);
         self.note_depth(number);
         out.push(if given_up {

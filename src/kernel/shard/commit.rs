@@ -74,7 +74,7 @@ impl Shard {
             },
             Effect::After { delay, key } => self.set_timer(number, delay, key),
             Effect::Cancel { key } => {
-                let forgotten = slot.life.as_mut().is_some_and(|life| life.forget_timer(key));
+                let forgotten = slot.forget_timer(key);
                 self.timers.call_off(usize::from(forgotten));
             }
             Effect::Request { ticket, request } => {
@@ -89,15 +89,16 @@ impl Shard {
     }
 
     fn set_timer(&mut self, number: u32, delay: Duration, key: &'static str) {
-        let Some(life) = &mut self.slots[number as usize].life else { return };
+        let slot = &mut self.slots[number as usize];
+        let Some(life) = &slot.life else { return };
         let at = (self.base + delay).max(self.clock.now);
-        let serial = self.timers.set(at, number, life.identity.generation);
-        match life.timers.iter_mut().find(|(other, _)| *other == key) {
+        let serial = self.timers.set(at, number, life.generation);
+        match slot.rest.timers.iter_mut().find(|(other, _)| *other == key) {
             Some(timer) => {
                 timer.1 = serial;
                 self.timers.call_off(1);
             }
-            None => life.timers.push((key, serial)),
+            None => slot.rest.timers.push((key, serial)),
         }
         if self.timers.is_untidy() {
             let slots = &self.slots;

@@ -1,5 +1,7 @@
 //! Where mail comes from, and how it gets to the hooks or into an inbox.
 
+use std::collections::VecDeque;
+
 use contract::component::Component;
 use contract::context::{Call, Context};
 use contract::control::DeadReason;
@@ -9,14 +11,23 @@ use contract::lifecycle::Exit;
 use contract::message::Message;
 
 use super::call::Fate;
-use super::slot::Phase;
+use super::slot::{Phase, Slot};
 use super::stall::Task;
 use super::{Shard, dead};
 use crate::interpose::{Envelope, Hook, MessageVerdict};
+use crate::lane::Mail;
 use crate::order::{Ending, Output};
 use crate::parcel::{AnswerSlip, MessageSlip, Parcel, TimerSlip};
+use crate::prefetch::prefetch;
 use crate::timers::Timer;
 use crate::unwind::{discard, guarded};
+
+/// So many parcels are taken out of the lane at a time: as many as a processor fetches side by
+/// side from memory, and some.
+const BATCH: usize = 32;
+/// So far ahead of its turn a receiver's slot, and then its value, is asked from memory.
+const FETCH_SLOT: usize = 16;
+const FETCH_COMPONENT: usize = 8;
 
 impl Shard {
     /// Serves the first timer that is due; false if there is none.
@@ -25,12 +36,12 @@ impl Shard {
             self.timers.take_due(self.clock.now)
         {
             let slot = &mut self.slots[number as usize];
-            let Some(life) = slot.life_of(generation) else { continue };
-            let Some(key) = life.key_of(serial) else { continue };
-            if life.phase == Phase::Paused {
+            let Some(phase) = slot.life_of(generation).map(|life| life.phase) else { continue };
+            let Some(key) = slot.key_of(serial) else { continue };
+            if phase == Phase::Paused {
                 let timer = Box::new(TimerSlip { generation, key, serial });
-                let parcel = Parcel::Timer { to: life.identity.id, timer };
-                slot.inbox.push_back(parcel);
+                let parcel = Parcel::Timer { to: slot.id, timer };
+                slot.rest.inbox.push_back(parcel);
                 self.note_depth(number);
             } else {
                 // What is set from here counts from when this was due, so that a daily timer
@@ -52,7 +63,7 @@ impl Shard {
             if !slot.is_running() {
                 continue;
             }
-            let Some(parcel) = slot.inbox.pop_front() else { continue };
+            let Some(parcel) = slot.rest.inbox.pop_front() else { continue };
             self.note_depth(number);
             self.deliver(number, parcel, out);
             self.make_ready(number);
@@ -61,14 +72,60 @@ impl Shard {
         false
     }
 
+    /// The next parcel of the lane. They are taken out some at a time, so that their receivers
+    /// are on their way from memory together and not one after the other. With few components
+    /// there is nothing to gain, and what is taken out is lost for a while with a lost thread.
+    pub(super) fn next_from_lane(&mut self) -> Option<Parcel> {
+        if self.batch.is_empty() {
+            let batch = if self.slots.len() > BATCH { BATCH } else { 1 };
+            while self.batch.len() < batch
+                && let Some(mail) = self.end.take_mail()
+            {
+                match mail {
+                    Mail::One(parcel) => self.batch.push_back(parcel),
+                    Mail::Many(parcels) => self.batch.extend(parcels),
+                }
+            }
+            self.batch.iter().take(FETCH_SLOT).for_each(|parcel| self.fetch_slot(parcel));
+            self.batch.iter().take(FETCH_COMPONENT).for_each(|p| self.fetch_component(p));
+        }
+        let parcel = self.batch.pop_front()?;
+        self.fetch_ahead(&self.batch);
+        Some(parcel)
+    }
+
+    /// Has what is needed soon fetched from memory.
+    fn fetch_ahead(&self, queue: &VecDeque<Parcel>) {
+        if let Some(soon) = queue.get(FETCH_SLOT) {
+            self.fetch_slot(soon);
+        }
+        if let Some(sooner) = queue.get(FETCH_COMPONENT) {
+            self.fetch_component(sooner);
+        }
+    }
+
+    fn fetch_slot(&self, parcel: &Parcel) {
+        if let Some(slot) = self.slots.get(parcel.to().slot() as usize) {
+            prefetch(slot);
+        }
+    }
+
+    fn fetch_component(&self, parcel: &Parcel) {
+        let slot = self.slots.get(parcel.to().slot() as usize);
+        if let Some(life) = slot.and_then(|slot| slot.life.as_ref()) {
+            prefetch(&*life.component);
+        }
+    }
+
     pub(super) fn take_local(&mut self, out: &mut Vec<Output>) -> bool {
         let Some(parcel) = self.local.pop_front() else { return false };
+        self.fetch_ahead(&self.local);
         self.dispatch(parcel, out);
         true
     }
 
     pub(super) fn take_lane(&mut self, out: &mut Vec<Output>) -> bool {
-        let Ok(parcel) = self.end.parcels.try_recv() else { return false };
+        let Some(parcel) = self.next_from_lane() else { return false };
         if self.end.is_retired() {
             // It was the successor's already.
             self.hand_back(parcel);
@@ -81,14 +138,59 @@ impl Shard {
     /// Puts a running component with waiting mail on the ready list.
     pub(super) fn make_ready(&mut self, number: u32) {
         let Some(slot) = self.slots.get_mut(number as usize) else { return };
-        if slot.is_running() && !slot.inbox.is_empty() && !slot.ready {
+        if slot.is_running() && !slot.rest.inbox.is_empty() && !slot.ready {
             slot.ready = true;
             self.ready.push_back(number);
         }
     }
 
     /// Takes in a parcel from the lane or from this shard. An interposer has its say first.
+    #[inline]
     pub(super) fn dispatch(&mut self, parcel: Parcel, out: &mut Vec<Output>) {
+        match parcel {
+            Parcel::Message { to, from, number, message } if self.is_plain_for(to) => {
+                let id = MessageId { from, number };
+                self.hand_over(to.slot(), id, message, out);
+            }
+            parcel => self.dispatch_with_care(parcel, out),
+        }
+    }
+
+    /// Whether a message to that component goes straight to its hook, and nobody is to be told
+    /// or asked: what most messages are.
+    fn is_plain_for(&self, to: ComponentId) -> bool {
+        self.plain
+            && to.shard() == self.number
+            && self.waiting.is_empty()
+            && self.slots.get(to.slot() as usize).is_some_and(Slot::takes_at_once)
+    }
+
+    /// Hands a message to its hook. What [`Shard::deliver_message`] comes to where it has
+    /// nothing to tell, ask or keep.
+    fn hand_over(&mut self, number: u32, id: MessageId, message: Message, out: &mut Vec<Output>) {
+        let call = Call { message: id, delivery: 1, ..self.plain_call() };
+        let hook = |c: &mut dyn Component, cx: &mut Context<'_>| c.message(&message, cx);
+        match self.call(number, call, "message", hook) {
+            Ok(()) => {
+                let exits = self.commit(number, out);
+                if let Message::Value(payload) = message {
+                    discard(payload);
+                }
+                if exits {
+                    self.end(number, Ending::plain(Exit::Normal), out);
+                }
+            }
+            Err(fate) => {
+                let slip = MessageSlip { id, message, expires: None, failed: 0, passed: true };
+                match fate {
+                    Fate::Crash(ending) => self.message_failed(number, slip, *ending, out),
+                    Fate::TooLate => self.came_too_late(number, Some(slip), out),
+                }
+            }
+        }
+    }
+
+    fn dispatch_with_care(&mut self, parcel: Parcel, out: &mut Vec<Output>) {
         if parcel.to().shard() != self.number {
             return self.forward(parcel, out);
         }
@@ -143,8 +245,7 @@ impl Shard {
                 {
                     return self.press(sender, parcel, out);
                 }
-                life.as_ref().is_some_and(|life| life.phase == Phase::Running)
-                    && slot.inbox.is_empty()
+                life.as_ref().is_some_and(|life| life.phase == Phase::Running) && !slot.has_mail
             }
             (Some(life), _) => life.phase.takes_own_mail(),
             // Its life is over, and with it everything it asked for.
@@ -183,7 +284,7 @@ impl Shard {
         if slot.removed {
             return self.bury_letter(parcel, DeadReason::Removed, out);
         }
-        slot.inbox.push_back(parcel);
+        slot.rest.inbox.push_back(parcel);
         self.note_depth(number);
     }
 
@@ -300,14 +401,14 @@ impl Shard {
                 out.push(Output::Failed { to, message_id, failed });
             }
             let parcel = Parcel::Slip { to, slip: Box::new(slip) };
-            self.slots[number as usize].inbox.push_front(parcel);
+            self.slots[number as usize].rest.inbox.push_front(parcel);
             self.note_depth(number);
         }
         failed
     }
 
     fn poison_after(&self, number: u32) -> u8 {
-        self.slots[number as usize].registration.descriptor.poison_after.max(1)
+        self.slots[number as usize].rest.registration.descriptor.poison_after.max(1)
     }
 
     /// Sets aside what waits for, or comes for, a component that takes no more.
@@ -377,14 +478,12 @@ impl Shard {
 
     /// Calls the timer hook, if that setting of the timer still counts.
     pub(super) fn ring(&mut self, number: u32, serial: u64, out: &mut Vec<Output>) {
-        let Some(life) = &mut self.slots[number as usize].life else { return };
-        let Some(key) = life.key_of(serial) else { return };
+        let slot = &self.slots[number as usize];
+        let Some(key) = slot.key_of(serial).filter(|_| slot.life.is_some()) else { return };
         if self.stalls(number, &Hook::Timer(key)) {
             return self.stall(Task::Timer { number, serial, base: self.base });
         }
-        if let Some(life) = &mut self.slots[number as usize].life {
-            life.forget_timer(key);
-        }
+        self.slots[number as usize].forget_timer(key);
         self.tell_trace(number, ComponentId::OUTSIDE, || format!("timer {key}"), out);
         self.call_unit(number, "timer", |component, cx| component.timer(key, cx), out);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use contract::Registration;
 use contract::component::{Component, Progress, Start, Started};
-use contract::context::{Context, Identity};
+use contract::context::Context;
 use contract::control::DeadReason;
 use contract::id::{ComponentId, Generation};
 use contract::lifecycle::Exit;
@@ -82,7 +82,7 @@ impl Shard {
             "the executive and the shard count slots alike"
         );
         let cell = self.board.cell(id).expect("a component is on the board before it is placed");
-        let slot = Slot::new(registration, cell);
+        let slot = Slot::new(id, registration, cell);
         slot.cell.place(u32::try_from(slot.inbox_max()).unwrap_or(u32::MAX));
         // An earlier carrier may have left it full.
         self.board.set_full(&slot.cell, false);
@@ -113,7 +113,7 @@ impl Shard {
     /// to its neighbours does not go through the lane, and must not overtake it.
     fn take_over(&mut self, out: &mut Vec<Output>) {
         if std::mem::take(&mut self.fresh) {
-            while let Ok(parcel) = self.end.parcels.try_recv() {
+            while let Some(parcel) = self.next_from_lane() {
                 self.dispatch(parcel, out);
             }
         }
@@ -130,7 +130,7 @@ impl Shard {
         let number = id.slot();
         let slot = &mut self.slots[number as usize];
         slot.cell.lease.store(0, std::sync::atomic::Ordering::Relaxed);
-        let factory = Arc::clone(&slot.registration.factory);
+        let factory = Arc::clone(&slot.rest.registration.factory);
         self.pulse.enter(number, generation);
         let made = guarded(|| factory());
         self.pulse.leave();
@@ -143,10 +143,8 @@ impl Shard {
         let too_late = slot.cell.is_over(generation);
         match made {
             Ok(component) if !too_late => {
-                let name = Arc::clone(&slot.registration.name);
-                let identity = Identity { name, id, generation };
-                let (phase, tickets, timers) = (Phase::Starting, 0, Vec::new());
-                slot.life = Some(Life { component, identity, phase, tickets, timers, then_pause });
+                let (phase, tickets) = (Phase::Starting, 0);
+                slot.life = Some(Life { component, generation, tickets, phase, then_pause });
                 return true;
             }
             Err(caught) if !too_late => {
@@ -238,7 +236,7 @@ impl Shard {
         self.end(number, Ending::plain(Exit::Killed), out);
         let slot = &mut self.slots[number as usize];
         slot.removed = true;
-        for parcel in std::mem::take(&mut slot.inbox) {
+        for parcel in std::mem::take(&mut slot.rest.inbox) {
             self.bury_letter(parcel, DeadReason::Removed, out);
         }
         self.note_depth(number);
@@ -307,16 +305,16 @@ impl Shard {
     fn release_own_mail(&mut self, number: u32) {
         let slot = &mut self.slots[number as usize];
         let (messages, own): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut slot.inbox).into_iter().partition(Parcel::is_message);
-        slot.inbox = messages;
+            std::mem::take(&mut slot.rest.inbox).into_iter().partition(Parcel::is_message);
+        slot.rest.inbox = messages;
         self.note_depth(number);
         self.local.extend(own);
     }
 
     /// A pending phase is finished.
     pub(super) fn finish(&mut self, number: u32, out: &mut Vec<Output>) {
-        let Some(life) = &self.slots[number as usize].life else { return };
-        let Identity { id, generation, .. } = life.identity;
+        let Slot { life: Some(life), id, .. } = &self.slots[number as usize] else { return };
+        let (id, generation) = (*id, life.generation);
         match life.phase {
             Phase::Starting if life.then_pause => {
                 self.enter(number, Phase::Running, LifeChange::Started, out);

@@ -85,13 +85,13 @@ impl Shard {
             return None;
         }
         let sender = self.slots.get(from.slot() as usize)?;
-        (full || sender.outbox.has(to)).then_some(from.slot())
+        (full || sender.rest.outbox.has(to)).then_some(from.slot())
     }
 
     /// Sends a message of the component in that slot to another shard, or has it wait.
     pub(super) fn send_away(&mut self, sender: u32, parcel: Parcel, out: &mut Vec<Output>) {
         let to = parcel.to();
-        let outbox = &self.slots[sender as usize].outbox;
+        let outbox = &self.slots[sender as usize].rest.outbox;
         let waits = !outbox.is_empty() && outbox.has(to);
         if waits || self.board.is_pressed() && self.board.view(to).is_some_and(|v| v.is_full()) {
             return self.press(sender, parcel, out);
@@ -103,7 +103,7 @@ impl Shard {
     pub(super) fn press(&mut self, sender: u32, parcel: Parcel, out: &mut Vec<Output>) {
         let to = parcel.to();
         self.tell_held_back(&parcel, true, out);
-        let outbox = &mut self.slots[sender as usize].outbox;
+        let outbox = &mut self.slots[sender as usize].rest.outbox;
         if outbox.is_empty() {
             self.waiting.push_back(sender);
         }
@@ -153,11 +153,12 @@ impl Shard {
     ///
     /// The cells are not a lost carrier's any more: what waits with it comes to its successor.
     pub(super) fn note_depth(&mut self, number: u32) {
+        let slot = &mut self.slots[number as usize];
+        slot.has_mail = !slot.rest.inbox.is_empty();
         if self.end.is_retired() {
             return;
         }
-        let slot = &mut self.slots[number as usize];
-        let (inbox, outbox) = (slot.inbox.len(), slot.outbox.depth());
+        let (inbox, outbox) = (slot.rest.inbox.len(), slot.rest.outbox.depth());
         slot.cell.set_depth(inbox, outbox);
         let full = inbox + outbox >= slot.inbox_max();
         if full == slot.full {
@@ -187,7 +188,7 @@ impl Shard {
         (self.relieved, self.looked_for_knots) = (false, false);
         for _ in 0..self.waiting.len() {
             let Some(sender) = self.waiting.pop_front() else { break };
-            let mut outbox = std::mem::take(&mut self.slots[sender as usize].outbox);
+            let mut outbox = std::mem::take(&mut self.slots[sender as usize].rest.outbox);
             outbox.lines.retain_mut(|line| {
                 outbox.depth -= self.move_line(line, out);
                 !line.parcels.is_empty()
@@ -195,7 +196,7 @@ impl Shard {
             if !outbox.is_empty() {
                 self.waiting.push_back(sender);
             }
-            self.slots[sender as usize].outbox = outbox;
+            self.slots[sender as usize].rest.outbox = outbox;
             self.note_depth(sender);
         }
     }
@@ -232,7 +233,7 @@ impl Shard {
         }
         for start in self.waiting.clone() {
             if let Some(line) = self.knotted(start) {
-                let outbox = &mut self.slots[start as usize].outbox;
+                let outbox = &mut self.slots[start as usize].rest.outbox;
                 let Some(parcel) = outbox.take_first(line) else { continue };
                 if outbox.is_empty() {
                     self.waiting.retain(|waiting| *waiting != start);
@@ -249,14 +250,14 @@ impl Shard {
 
     /// The receiver of a message of `start` that waits for messages of `start`'s own.
     fn knotted(&self, start: u32) -> Option<ComponentId> {
-        let lines = &self.slots[start as usize].outbox.lines;
+        let lines = &self.slots[start as usize].rest.outbox.lines;
         let is_knot = |line: &&Line| {
             let (mut seen, mut next) = (Vec::new(), vec![line.to]);
             while let Some(id) = next.pop() {
                 if self.is_held_up(id) && !seen.contains(&id) {
                     seen.push(id);
                     let slot = &self.slots[id.slot() as usize];
-                    next.extend(slot.outbox.lines.iter().map(|line| line.to));
+                    next.extend(slot.rest.outbox.lines.iter().map(|line| line.to));
                 }
             }
             seen.iter().any(|id| id.slot() == start)
@@ -268,6 +269,6 @@ impl Shard {
     fn is_held_up(&self, id: ComponentId) -> bool {
         let slot = self.slots.get(id.slot() as usize);
         id.shard() == self.number
-            && slot.is_some_and(|slot| slot.full && slot.inbox.len() < slot.inbox_max())
+            && slot.is_some_and(|slot| slot.full && slot.rest.inbox.len() < slot.inbox_max())
     }
 }

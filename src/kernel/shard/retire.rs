@@ -57,15 +57,16 @@ impl Shard {
             if let Some(Life { component, .. }) = slot.life.take() {
                 discard(component);
             }
-            let inbox = std::mem::take(&mut self.slots[number].inbox);
+            let inbox = std::mem::take(&mut self.slots[number].rest.inbox);
             inbox.into_iter().for_each(|parcel| self.hand_back_asked(parcel));
         }
         for number in std::mem::take(&mut self.waiting) {
-            let outbox = std::mem::take(&mut self.slots[number as usize].outbox);
+            let outbox = std::mem::take(&mut self.slots[number as usize].rest.outbox);
             outbox.into_parcels().for_each(|parcel| self.hand_back_asked(parcel));
         }
         let local = std::mem::take(&mut self.local);
-        local.into_iter().for_each(|parcel| self.hand_back(parcel));
+        let batch = std::mem::take(&mut self.batch);
+        local.into_iter().chain(batch).for_each(|parcel| self.hand_back(parcel));
     }
 
     /// Hands back what an interposer has been asked about already.

@@ -1,0 +1,129 @@
+//! A sender's own way into the shards of a host, for whoever sends much from one thread.
+
+use std::sync::Arc;
+
+use contract::id::ComponentId;
+use contract::message::Message;
+
+use crate::board::Board;
+use crate::lane::{Lane, NUMBER_BLOCK};
+use crate::parcel::Parcel;
+
+/// A lane that is so far behind takes no more from outside.
+pub const LANE_MAX: usize = 100_000;
+/// After so many messages to one shard a port looks how far behind it is.
+const LOOK_EVERY: u32 = 256;
+
+/// Sends messages from outside the host, one at a time or gathered. What one port sends to one
+/// component arrives in order.
+///
+/// A port that gathers sends what it has gathered for a shard when that is enough, when the shard
+/// sleeps, by [`Port::flush`], and when it is dropped. A message to a shard that is busy now and
+/// asleep a moment later stays in the port until the next of these: whoever pauses, flushes.
+#[derive(Debug)]
+pub struct Port {
+    board: Arc<Board>,
+    berths: Vec<Berth>,
+    gathers: usize,
+}
+
+/// What a port has for one shard.
+#[derive(Debug)]
+struct Berth {
+    lane: Lane,
+    gathered: Vec<Parcel>,
+    /// The number of the next message, and how many may be given out.
+    number: u32,
+    numbers_left: u32,
+    until_look: u32,
+}
+
+/// A message was not sent, and is handed back: its receiver's inbox is full, its shard far behind,
+/// or there is no such component.
+#[derive(Debug)]
+pub struct Unsent(pub Message);
+
+impl Port {
+    /// A port to the shards with these lanes, by number, that sends `gathers` messages at a time;
+    /// 1 sends each at once.
+    pub fn new(lanes: impl IntoIterator<Item = Lane>, board: Arc<Board>, gathers: usize) -> Self {
+        let berth = |lane| Berth {
+            lane,
+            gathered: Vec::new(),
+            number: 0,
+            numbers_left: 0,
+            until_look: LOOK_EVERY,
+        };
+        Port { board, berths: lanes.into_iter().map(berth).collect(), gathers: gathers.max(1) }
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// The message, if the receiver has no room for it at present, or does not exist.
+    #[inline]
+    pub fn send(&mut self, to: ComponentId, message: impl Into<Message>) -> Result<(), Unsent> {
+        let message = message.into();
+        let Some(berth) = self.berths.get_mut(usize::from(to.shard())) else {
+            return Err(Unsent(message));
+        };
+        if self.board.is_pressed() && self.board.view(to).is_some_and(|cell| cell.is_full()) {
+            return Err(Unsent(message));
+        }
+        berth.until_look -= 1;
+        if berth.until_look == 0 && !berth.has_room() {
+            return Err(Unsent(message));
+        }
+        let number = berth.next_number();
+        let parcel = Parcel::Message { to, from: ComponentId::OUTSIDE, number, message };
+        if self.gathers == 1 {
+            berth.lane.send(parcel);
+            return Ok(());
+        }
+        if berth.gathered.capacity() == 0 {
+            berth.gathered.reserve_exact(self.gathers);
+        }
+        berth.gathered.push(parcel);
+        if berth.gathered.len() >= self.gathers || berth.lane.is_parked() {
+            berth.flush();
+        }
+        Ok(())
+    }
+
+    /// Sends what was gathered.
+    pub fn flush(&mut self) {
+        self.berths.iter_mut().for_each(Berth::flush);
+    }
+}
+
+impl Berth {
+    /// Whether the shard is not too far behind. To be asked again at the next message if it is.
+    fn has_room(&mut self) -> bool {
+        let has_room = self.lane.mail() < LANE_MAX;
+        self.until_look = if has_room { LOOK_EVERY } else { 1 };
+        has_room
+    }
+
+    fn next_number(&mut self) -> u32 {
+        if self.numbers_left == 0 {
+            self.number = self.lane.next_numbers(NUMBER_BLOCK);
+            self.numbers_left = NUMBER_BLOCK;
+        }
+        self.numbers_left -= 1;
+        let number = self.number;
+        self.number = number.wrapping_add(1);
+        number
+    }
+
+    fn flush(&mut self) {
+        if !self.gathered.is_empty() {
+            self.lane.send_all(std::mem::take(&mut self.gathered));
+        }
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
