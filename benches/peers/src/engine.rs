@@ -1,18 +1,19 @@
 //! The runtime that carries the peers that are made of tokio tasks.
+//!
+//! It is the multi-threaded one, with one worker unless more are asked for: so everybody has one
+//! thread that handles messages, beside those that send them. A current-thread runtime, woken from
+//! other threads, was slower nearly everywhere; a second worker helps some and hurts others.
 
 use std::future::Future;
 use std::sync::mpsc;
 
 use tokio::runtime::{Builder, Runtime};
 
-/// A multi-threaded runtime.
 pub(crate) struct Engine(Runtime);
 
 impl Engine {
-    pub(crate) fn start() -> Self {
-        let workers =
-            std::env::var("PEERS_WORKERS").ok().and_then(|it| it.parse().ok()).unwrap_or(1);
-        let runtime = Builder::new_multi_thread().worker_threads(workers).enable_all().build();
+    pub(crate) fn start(workers: u8) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(workers.into()).build();
         Engine(runtime.expect("a runtime"))
     }
 

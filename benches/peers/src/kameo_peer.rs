@@ -16,7 +16,10 @@ use kameo::message::{Context, Message};
 use crate::engine::Engine;
 use crate::workload::{Counter, Job, Measured, Peer, Storm, Tally};
 
-pub(crate) struct Kameo;
+pub(crate) struct Kameo {
+    /// Workers of the runtime.
+    pub(crate) threads: u8,
+}
 
 struct Life {
     counter: Counter,
@@ -167,7 +170,7 @@ impl Peer for Kameo {
     }
 
     fn spread(&self, job: &Job) -> Option<Measured> {
-        let (engine, tally) = (Engine::start(), Tally::new(job));
+        let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
         let crew = start(&engine, job, &tally, u64::from(job.components));
         let taken = job.drive(&tally, |to, word| tell(&crew[to as usize], Word(word)));
         drop(engine);
@@ -175,7 +178,7 @@ impl Peer for Kameo {
     }
 
     fn ring(&self, job: &Job) -> Option<Measured> {
-        let (engine, tally) = (Engine::start(), Tally::new(job));
+        let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
         let crew = start(&engine, job, &tally, u64::from(job.components));
         for (one, next) in crew.iter().zip(crew.iter().cycle().skip(1)) {
             tell(one, Next(next.clone()));
@@ -186,7 +189,7 @@ impl Peer for Kameo {
     }
 
     fn query_all(&self, job: &Job) -> Option<Measured> {
-        let (engine, tally) = (Engine::start(), Tally::new(job));
+        let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
         let crew = start(&engine, job, &tally, u64::from(job.components));
         job.drive(&tally, |to, word| tell(&crew[to as usize], Word(word)));
         let begun = Instant::now();
@@ -195,7 +198,8 @@ impl Peer for Kameo {
     }
 
     fn restart_all(&self, job: &Job) -> Option<Measured> {
-        let (engine, tally, all) = (Engine::start(), Tally::new(job), u64::from(job.components));
+        let (engine, tally, all) =
+            (Engine::start(self.threads), Tally::new(job), u64::from(job.components));
         let crew = start(&engine, job, &tally, all);
         let begun = Instant::now();
         engine.run(async move {
@@ -211,7 +215,7 @@ impl Peer for Kameo {
     }
 
     fn crash_storm(&self, job: &Job) -> Option<Measured> {
-        let (engine, storm) = (Engine::start(), Storm::new(job));
+        let (engine, storm) = (Engine::start(self.threads), Storm::new(job));
         let (supervisor, crew) = engine.run(guard_all(Arc::clone(&storm), job.components));
         let taken = storm.rage(job, |to| tell(&crew[to as usize], Crash));
         drop((supervisor, engine));

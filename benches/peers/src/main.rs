@@ -19,6 +19,7 @@ mod tests;
 mod tokio_tasks;
 mod workload;
 
+use std::num::NonZeroU8;
 use std::panic;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,39 +34,44 @@ peers: the dispatch speed of actor frameworks on the same workloads
   --quick            fewer messages, and few sizes beyond 10,000
   --only WORKLOAD    spread, spread-2p, ring, ping-pong, query-all, restart-all, crash-storm
   --peer NAME        one peer; without a floor, ratios are to the best that there is
+  --threads N        so many threads handle messages, for smsexec, tokio, ractor and kameo; 1
 ";
 
-/// Whoever is measured, in the order of the columns.
-fn peers() -> Vec<Box<dyn Peer>> {
+/// Whoever is measured, in the order of the columns. `threads` handle messages, where a peer can
+/// have several of them. A peer that is not on every machine (Erlang, say) joins if it is there.
+fn peers(threads: u8) -> Vec<Box<dyn Peer>> {
     vec![
         Box::new(floors::Loop),
         Box::new(floors::Channel),
-        Box::new(smsexec::Smsexec),
+        Box::new(smsexec::Smsexec { threads }),
         Box::new(stakker_peer::OnOneThread),
         Box::new(actix_peer::Actix),
-        Box::new(tokio_tasks::Tokio),
-        Box::new(ractor_peer::Ractor),
-        Box::new(kameo_peer::Kameo),
+        Box::new(tokio_tasks::Tokio { threads }),
+        Box::new(ractor_peer::Ractor { threads }),
+        Box::new(kameo_peer::Kameo { threads }),
     ]
 }
 
 /// What was asked for on the command line.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Arguments {
     quick: bool,
     only: Option<String>,
     peer: Option<String>,
+    threads: NonZeroU8,
 }
 
 impl Arguments {
     /// None if they are not understood.
     fn parse(mut words: impl Iterator<Item = String>) -> Option<Self> {
-        let mut arguments = Arguments::default();
+        let (quick, only, peer, threads) = (false, None, None, NonZeroU8::MIN);
+        let mut arguments = Arguments { quick, only, peer, threads };
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--quick" => arguments.quick = true,
                 "--only" => arguments.only = Some(words.next()?),
                 "--peer" => arguments.peer = Some(words.next()?),
+                "--threads" => arguments.threads = words.next()?.parse().ok()?,
                 _ => return None,
             }
         }
@@ -104,7 +110,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     keep_quiet_about_storms();
-    let mut peers = peers();
+    let mut peers = peers(arguments.threads.get());
     let (only, named) = (arguments.only.as_deref(), arguments.peer.as_deref());
     peers.retain(|peer| named.is_none_or(|name| name == peer.name()));
     let mut rows = if arguments.quick { Plan::QUICK } else { Plan::FULL }.rows();

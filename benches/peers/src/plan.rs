@@ -60,8 +60,9 @@ pub(crate) struct Plan {
     questions: u64,
     /// Crashes, over all components.
     crashes: u64,
-    /// Sizes of a spread, of questions, of a ring and of restarts.
+    /// Sizes of a spread, with one producer and with two, of questions, of a ring and of restarts.
     spread: &'static [u32],
+    spread_of_two: &'static [u32],
     query: &'static [u32],
     ring: &'static [u32],
     restart: &'static [u32],
@@ -74,6 +75,7 @@ impl Plan {
         questions: 1_000_000,
         crashes: 10_000,
         spread: &[4, 100, 1_000, 10_000, 100_000, 1_000_000],
+        spread_of_two: &[4, 100, 1_000, 10_000, 100_000, 1_000_000],
         query: &[4, 100, 1_000, 10_000, 100_000, 1_000_000],
         ring: &[100, 10_000, 100_000],
         restart: &[1_000, 100_000],
@@ -86,6 +88,7 @@ impl Plan {
         questions: 50_000,
         crashes: 1_000,
         spread: &[4, 100, 1_000, 10_000, 100_000],
+        spread_of_two: &[4, 100, 1_000, 10_000],
         query: &[4, 100, 1_000, 10_000],
         ring: &[100, 10_000],
         restart: &[1_000],
@@ -99,6 +102,7 @@ impl Plan {
         questions: 100,
         crashes: 20,
         spread: &[1, 4, 100],
+        spread_of_two: &[1, 4, 100],
         query: &[4, 100],
         ring: &[1, 100],
         restart: &[10],
@@ -110,7 +114,8 @@ impl Plan {
 
     fn rows_of(self, workload: Workload) -> Vec<Row> {
         let (sizes, operations): (&[u32], _) = match workload {
-            Workload::Spread | Workload::SpreadOfTwo => (self.spread, self.messages),
+            Workload::Spread => (self.spread, self.messages),
+            Workload::SpreadOfTwo => (self.spread_of_two, self.messages),
             Workload::Ring => (self.ring, self.messages),
             Workload::PingPong => (&[2], self.trips),
             Workload::QueryAll => (self.query, self.questions),

@@ -12,7 +12,10 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent
 use crate::engine::Engine;
 use crate::workload::{Counter, Job, Measured, Peer, Storm, Tally};
 
-pub(crate) struct Ractor;
+pub(crate) struct Ractor {
+    /// Workers of the runtime.
+    pub(crate) threads: u8,
+}
 
 struct Life;
 
@@ -197,7 +200,7 @@ impl Peer for Ractor {
     }
 
     fn spread(&self, job: &Job) -> Option<Measured> {
-        let (engine, tally) = (Engine::start(), Tally::new(job));
+        let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
         let crew = start(&engine, job, &tally);
         let taken = job.drive(&tally, |to, word| cast(&crew[to as usize], Mail::Word(word)));
         drop(engine);
@@ -205,7 +208,7 @@ impl Peer for Ractor {
     }
 
     fn ring(&self, job: &Job) -> Option<Measured> {
-        let (engine, tally) = (Engine::start(), Tally::new(job));
+        let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
         let crew = start(&engine, job, &tally);
         for (one, next) in crew.iter().zip(crew.iter().cycle().skip(1)) {
             cast(one, Mail::Next(next.clone()));
@@ -216,7 +219,7 @@ impl Peer for Ractor {
     }
 
     fn query_all(&self, job: &Job) -> Option<Measured> {
-        let (engine, tally) = (Engine::start(), Tally::new(job));
+        let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
         let crew = start(&engine, job, &tally);
         job.drive(&tally, |to, word| cast(&crew[to as usize], Mail::Word(word)));
         let begun = Instant::now();
@@ -225,7 +228,8 @@ impl Peer for Ractor {
     }
 
     fn restart_all(&self, job: &Job) -> Option<Measured> {
-        let (engine, tally, all) = (Engine::start(), Tally::new(job), u64::from(job.components));
+        let (engine, tally, all) =
+            (Engine::start(self.threads), Tally::new(job), u64::from(job.components));
         let crew = start(&engine, job, &tally);
         let begun = Instant::now();
         crew.iter().for_each(|actor| actor.stop(None));
@@ -237,7 +241,7 @@ impl Peer for Ractor {
     }
 
     fn crash_storm(&self, job: &Job) -> Option<Measured> {
-        let (engine, storm, all) = (Engine::start(), Storm::new(job), job.components);
+        let (engine, storm, all) = (Engine::start(self.threads), Storm::new(job), job.components);
         let mine = Arc::clone(&storm);
         let crew = engine.run(async move {
             let mut crew = Vec::new();

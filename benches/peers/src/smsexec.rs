@@ -1,4 +1,5 @@
-//! smsexec: one component of a live site each, all on one shard, supervised as they always are.
+//! smsexec: one component of a live site each, all on one shard unless more
+//! threads are asked for, supervised as they always are.
 //!
 //! From outside, messages go into the shard's lane (`Lane::tell`), which takes an id that was
 //! looked up once; between components they are sent through the context. A query is a look at
@@ -25,7 +26,10 @@ use smsexec::site::SiteDefinition;
 
 use crate::workload::{Counter, Job, Measured, Peer, Storm, Tally};
 
-pub(crate) struct Smsexec;
+pub(crate) struct Smsexec {
+    /// Shards of the site.
+    pub(crate) threads: u8,
+}
 
 /// Nothing is outside, and nothing is kept.
 struct Nothing;
@@ -124,6 +128,7 @@ impl Port {
 impl Crew {
     fn start<C: Component + 'static>(
         job: &Job,
+        shards: u8,
         descriptor: Descriptor,
         life: impl Fn(u32) -> C + Clone + Send + Sync + 'static,
     ) -> Self {
@@ -133,7 +138,7 @@ impl Crew {
             Registration::new(name(index), Arc::clone(&descriptor), move || life(index))
         };
         let registrations = (0..job.components).map(register).collect();
-        let options = Options { shards: 1, jitter: false, ..Options::default() };
+        let options = Options { shards, jitter: false, ..Options::default() };
         let site = SiteDefinition::primary("PS1");
         let site = Site::start(&site, registrations, Arc::new(Nothing), options);
         let site = site.unwrap_or_else(|refusal| panic!("{}: {refusal}", job.label));
@@ -144,10 +149,10 @@ impl Crew {
     }
 
     /// Components that count what they are sent.
-    fn of_counters(job: &Job, tally: &Arc<Tally>) -> Self {
+    fn of_counters(job: &Job, shards: u8, tally: &Arc<Tally>) -> Self {
         let tally = Arc::clone(tally);
         let life = move |index| Life { counter: Counter::new(&tally, index), ring: None };
-        Crew::start(job, descriptor(), life)
+        Crew::start(job, shards, descriptor(), life)
     }
 
     /// Looks at everybody once: whose inbox is empty and who runs is as it should be.
@@ -180,7 +185,7 @@ impl Peer for Smsexec {
 
     fn spread(&self, job: &Job) -> Option<Measured> {
         let tally = Tally::new(job);
-        let crew = Crew::of_counters(job, &tally);
+        let crew = Crew::of_counters(job, self.threads, &tally);
         let port = &crew.port;
         let taken = job.drive(&tally, |to, word| port.tell(to, word));
         crew.end(job);
@@ -190,7 +195,7 @@ impl Peer for Smsexec {
     fn ring(&self, job: &Job) -> Option<Measured> {
         let (tally, ids) = (Tally::new(job), Ids::default());
         let (mine, theirs, all) = (Arc::clone(&tally), Arc::clone(&ids), job.components);
-        let crew = Crew::start(job, descriptor(), move |index| {
+        let crew = Crew::start(job, self.threads, descriptor(), move |index| {
             let next = (index + 1) % all;
             let ring = Some(Ring { ids: Arc::clone(&theirs), next: next as usize });
             Life { counter: Counter::new(&mine, index), ring }
@@ -203,7 +208,7 @@ impl Peer for Smsexec {
 
     fn query_all(&self, job: &Job) -> Option<Measured> {
         let tally = Tally::new(job);
-        let crew = Crew::of_counters(job, &tally);
+        let crew = Crew::of_counters(job, self.threads, &tally);
         let port = &crew.port;
         let settled = job.drive(&tally, |to, word| port.tell(to, word));
         let mut answers = 0;
@@ -220,7 +225,7 @@ impl Peer for Smsexec {
 
     fn restart_all(&self, job: &Job) -> Option<Measured> {
         let (tally, all) = (Tally::new(job), u64::from(job.components));
-        let mut crew = Crew::of_counters(job, &tally);
+        let mut crew = Crew::of_counters(job, self.threads, &tally);
         let begun = Instant::now();
         let restarted = crew.site.service(ServiceCommand::Restart);
         restarted.unwrap_or_else(|refusal| panic!("{}: {refusal}", job.label));
@@ -233,7 +238,7 @@ impl Peer for Smsexec {
     fn crash_storm(&self, job: &Job) -> Option<Measured> {
         let storm = Storm::new(job);
         let mine = Arc::clone(&storm);
-        let crew = Crew::start(job, restless(), move |index| {
+        let crew = Crew::start(job, self.threads, restless(), move |index| {
             let storm = Arc::clone(&mine);
             Victim { storm, index }
         });

@@ -12,8 +12,12 @@ static QUIET: Once = Once::new();
 
 /// Runs everything once; tells which workloads the peer cannot do.
 fn run(name: &str) -> Vec<Workload> {
+    run_on(1, name)
+}
+
+fn run_on(threads: u8, name: &str) -> Vec<Workload> {
     QUIET.call_once(keep_quiet_about_storms);
-    let peers = peers();
+    let peers = peers(threads);
     let peer: &dyn Peer = peers.iter().find(|peer| peer.name() == name).expect("a peer").as_ref();
     let mut cannot = Vec::new();
     for row in Plan::TINY.rows() {
@@ -35,6 +39,7 @@ fn the_floors() {
 #[test]
 fn smsexec() {
     assert_eq!(run("smsexec"), []);
+    assert_eq!(run_on(2, "smsexec"), []);
 }
 
 /// One test, for one thread of the process may use it.
@@ -51,16 +56,19 @@ fn actix() {
 #[test]
 fn tokio() {
     assert_eq!(run("tokio"), []);
+    assert_eq!(run_on(2, "tokio"), []);
 }
 
 #[test]
 fn ractor() {
     assert_eq!(run("ractor"), []);
+    assert_eq!(run_on(2, "ractor"), []);
 }
 
 #[test]
 fn kameo() {
     assert_eq!(run("kameo"), []);
+    assert_eq!(run_on(2, "kameo"), []);
 }
 
 /// A peer that leaves a message out, or handles one twice.
@@ -100,7 +108,11 @@ fn the_figures_have_a_ratio_to_the_floor_or_to_the_best() {
 #[test]
 fn arguments_that_are_not_known_are_not_understood() {
     let parse = |line: &str| Arguments::parse(line.split_whitespace().map(str::to_owned));
-    let arguments = parse("--quick --only ring --peer actix").expect("it is understood");
+    let arguments =
+        parse("--quick --only ring --peer actix --threads 2").expect("it is understood");
     assert!(arguments.quick && arguments.only.is_some() && arguments.peer.is_some());
-    assert!(parse("--only").is_none() && parse("--fast").is_none());
+    assert_eq!(arguments.threads.get(), 2);
+    assert!(
+        parse("--only").is_none() && parse("--fast").is_none() && parse("--threads 0").is_none()
+    );
 }

@@ -13,7 +13,10 @@ use tokio::sync::oneshot;
 use crate::engine::Engine;
 use crate::workload::{Counter, Job, Measured, Peer, Storm, Tally};
 
-pub(crate) struct Tokio;
+pub(crate) struct Tokio {
+    /// Workers of the runtime.
+    pub(crate) threads: u8,
+}
 
 enum Mail {
     Word(u64),
@@ -114,7 +117,7 @@ impl Peer for Tokio {
     }
 
     fn spread(&self, job: &Job) -> Option<Measured> {
-        let (engine, tally) = (Engine::start(), Tally::new(job));
+        let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
         let crew = start(&engine, job, &tally, u64::from(job.components));
         let taken = job.drive(&tally, |to, word| send(&crew[to as usize], Mail::Word(word)));
         drop(engine);
@@ -122,7 +125,7 @@ impl Peer for Tokio {
     }
 
     fn ring(&self, job: &Job) -> Option<Measured> {
-        let (engine, tally) = (Engine::start(), Tally::new(job));
+        let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
         let crew = start(&engine, job, &tally, u64::from(job.components));
         for (one, next) in crew.iter().zip(crew.iter().cycle().skip(1)) {
             send(one, Mail::Next(next.clone()));
@@ -133,7 +136,7 @@ impl Peer for Tokio {
     }
 
     fn query_all(&self, job: &Job) -> Option<Measured> {
-        let (engine, tally) = (Engine::start(), Tally::new(job));
+        let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
         let crew = start(&engine, job, &tally, u64::from(job.components));
         job.drive(&tally, |to, word| send(&crew[to as usize], Mail::Word(word)));
         let begun = Instant::now();
@@ -142,7 +145,8 @@ impl Peer for Tokio {
     }
 
     fn restart_all(&self, job: &Job) -> Option<Measured> {
-        let (engine, tally, all) = (Engine::start(), Tally::new(job), u64::from(job.components));
+        let (engine, tally, all) =
+            (Engine::start(self.threads), Tally::new(job), u64::from(job.components));
         let crew = start(&engine, job, &tally, all);
         let begun = Instant::now();
         drop(crew);
@@ -155,7 +159,7 @@ impl Peer for Tokio {
     }
 
     fn crash_storm(&self, job: &Job) -> Option<Measured> {
-        let (engine, storm, all) = (Engine::start(), Storm::new(job), job.components);
+        let (engine, storm, all) = (Engine::start(self.threads), Storm::new(job), job.components);
         let mine = Arc::clone(&storm);
         let crew: Vec<_> = engine.run(async move {
             let spawn = |index| {
