@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench dispatch` measures at full size; criterion's report comes first, then
 //! a table of ratios taken in pairs, which is the figure to quote. Not goals: latency, more
-//! than one shard, peers. They come with the benchmark of the dispatch loop as a whole.
+//! than one shard. Other actor frameworks are measured in `benches/peers`.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

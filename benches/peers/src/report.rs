@@ -1,0 +1,122 @@
+//! What was measured, as a table and as JSON.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::plan::{Row, Workload};
+use crate::workload::Measured;
+
+/// Ratios are to this peer's rate where it has one.
+const FLOOR: &str = "floor-loop";
+
+/// A figure, as it stands in JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct Figure {
+    peer: &'static str,
+    workload: &'static str,
+    components: u32,
+    /// Operations per second.
+    rate: f64,
+    /// Beside the floor; beside the best peer where there is no floor.
+    ratio: f64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Report {
+    peers: Vec<&'static str>,
+    lines: Vec<Line>,
+    /// Of everything that the components were in the end, so that nothing of it can be left out.
+    hash: u64,
+}
+
+/// A row of the table.
+#[derive(Debug)]
+struct Line {
+    workload: Workload,
+    components: u32,
+    /// By peer, in order; not all of them can do everything.
+    rates: Vec<Option<f64>>,
+}
+
+impl Line {
+    /// What ratios are to.
+    fn measure(&self, peers: &[&str]) -> f64 {
+        let of_floor = peers.iter().position(|peer| *peer == FLOOR).and_then(|at| self.rates[at]);
+        of_floor.unwrap_or_else(|| self.rates.iter().flatten().copied().fold(0.0, f64::max))
+    }
+}
+
+impl Report {
+    pub(crate) fn new(peers: Vec<&'static str>) -> Self {
+        Report { peers, lines: Vec::new(), hash: 0 }
+    }
+
+    /// Rows come one after the other, peers in any order.
+    pub(crate) fn add(&mut self, row: &Row, peer: &'static str, measured: Measured) {
+        let Row { workload, components, .. } = *row;
+        self.hash = self.hash.rotate_left(1) ^ measured.hash;
+        let is_it = |line: &Line| (line.workload, line.components) == (workload, components);
+        if !self.lines.last().is_some_and(is_it) {
+            let rates = vec![None; self.peers.len()];
+            self.lines.push(Line { workload, components, rates });
+        }
+        let at = self.peers.iter().position(|name| *name == peer);
+        let line = self.lines.last_mut().expect("there is one");
+        line.rates[at.expect("a peer of this report")] = Some(measured.rate());
+    }
+
+    /// Million operations per second, with the ratio below one another's in brackets.
+    pub(crate) fn table(&self) -> String {
+        let mut table =
+            String::from("\nmillion a second; in brackets: beside the floor, or the best\n");
+        let _ = write!(table, "{:<12}{:>10}", "workload", "components");
+        self.peers.iter().for_each(|peer| _ = write!(table, "{peer:>19}"));
+        table.push('\n');
+        for line in &self.lines {
+            let _ = write!(table, "{:<12}{:>10}", line.workload, line.components);
+            let measure = line.measure(&self.peers);
+            for rate in &line.rates {
+                let cell = rate.map_or_else(|| "-".into(), |rate| cell(rate, measure));
+                let _ = write!(table, "{cell:>19}");
+            }
+            table.push('\n');
+        }
+        let _ = writeln!(table, "state of all components in the end: {:016x}", self.hash);
+        table
+    }
+
+    pub(crate) fn figures(&self) -> Vec<Figure> {
+        let of_line = |line: &Line| {
+            let (workload, components) = (line.workload.name(), line.components);
+            let measure = line.measure(&self.peers);
+            let figure = |(&peer, rate): (&&'static str, &Option<f64>)| {
+                rate.map(|rate| Figure { peer, workload, components, rate, ratio: rate / measure })
+            };
+            self.peers.iter().zip(&line.rates).filter_map(figure).collect::<Vec<_>>()
+        };
+        self.lines.iter().flat_map(of_line).collect()
+    }
+
+    /// Writes all figures to `file`.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub(crate) fn write(&self, file: &Path) -> io::Result<()> {
+        let text = serde_json::to_string_pretty(&self.figures())?;
+        file.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        std::fs::write(file, text + "\n")
+    }
+}
+
+fn cell(rate: f64, measure: f64) -> String {
+    let millions = rate / 1e6;
+    let ratio = rate / measure;
+    if millions < 0.1 {
+        format!("{millions:.4} ({ratio:.3})")
+    } else {
+        format!("{millions:.2} ({ratio:.3})")
+    }
+}

@@ -1,0 +1,249 @@
+//! smsexec: one component of a live site each, all on one shard unless more
+//! threads are asked for, supervised as they always are.
+//!
+//! From outside, messages go into the shard's lane (`Lane::tell`), which takes an id that was
+//! looked up once; between components they are sent through the context. A query is a look at
+//! the status cells: state, life and depth of the inbox of each component. So it tells what an
+//! operator asks, not what the component has counted; that is checked at the end of the life. A
+//! restart is SMS_EXECUTIVE's: it stops everything and starts it. A crash is restarted at once
+//! here and as often as it occurs; by default there is a delay, and a budget.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use smsexec::contract::cloud::{CloudCommand, CloudView};
+use smsexec::contract::control::{HostControl, Refusal, ServiceCommand};
+use smsexec::contract::lifecycle::{Backoff, Budget};
+use smsexec::contract::outside::{Outside, Pending};
+use smsexec::contract::store::Kept;
+use smsexec::contract::{
+    Code, Component, ComponentId, Context, Descriptor, Failure, FailureKind, Fault, Message,
+    Progress, Registration, Request, Start, Started, State,
+};
+use smsexec::kernel::Lane;
+use smsexec::live::{Options, Site};
+use smsexec::site::SiteDefinition;
+
+use crate::workload::{Counter, Job, Measured, Peer, Storm, Tally};
+
+pub(crate) struct Smsexec {
+    /// Shards of the site.
+    pub(crate) threads: u8,
+}
+
+/// Nothing is outside, and nothing is kept.
+struct Nothing;
+
+impl Outside for Nothing {
+    fn perform(&self, _: Request) -> Pending {
+        Box::pin(std::future::pending())
+    }
+
+    fn cloud(&self, _: CloudCommand) -> Result<CloudView, Refusal> {
+        Err(Refusal::new(Code::DOES_NOT_EXIST, "cloud", "there is none", ""))
+    }
+
+    fn keep(&self, _: &Kept) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Result<String, Failure> {
+        Err(Failure::new(FailureKind::Disk, "there is none"))
+    }
+}
+
+/// By index. Set before the first message.
+type Ids = Arc<OnceLock<Vec<ComponentId>>>;
+
+/// Where messages are handed on: to whoever is next.
+struct Ring {
+    ids: Ids,
+    next: usize,
+}
+
+struct Life {
+    counter: Counter,
+    ring: Option<Ring>,
+}
+
+impl Component for Life {
+    fn message(&mut self, message: &Message, cx: &mut Context<'_>) -> Result<(), Fault> {
+        let word = message.word().unwrap_or_default();
+        self.counter.handle(word);
+        if let (Some(ring), Some(left)) = (&self.ring, word.checked_sub(1)) {
+            let ids = ring.ids.get().ok_or_else(|| Fault::new(1, "nobody is next"))?;
+            cx.send(ids[ring.next], Message::Word(left));
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, _: &mut Context<'_>) -> Result<Progress, Fault> {
+        self.counter.stopped();
+        Ok(Progress::Done)
+    }
+}
+
+/// A component that crashes.
+struct Victim {
+    storm: Arc<Storm>,
+    index: u32,
+}
+
+impl Component for Victim {
+    fn start(&mut self, _: &Start<'_>, cx: &mut Context<'_>) -> Result<Started, Fault> {
+        if self.storm.up(self.index) {
+            cx.send(cx.id(), Message::Word(0));
+        }
+        Ok(Started::Running)
+    }
+
+    fn message(&mut self, _: &Message, _: &mut Context<'_>) -> Result<(), Fault> {
+        self.storm.crash()
+    }
+}
+
+fn name(index: u32) -> String {
+    format!("PEER_{index}")
+}
+
+/// A site with one component for each index.
+struct Crew {
+    site: Site,
+    port: Port,
+}
+
+/// The way in from outside, for any number of threads.
+struct Port {
+    lanes: Vec<Lane>,
+    ids: Vec<ComponentId>,
+}
+
+impl Port {
+    fn tell(&self, to: u32, word: u64) {
+        let id = self.ids[to as usize];
+        self.lanes[usize::from(id.shard())].tell(id, Message::Word(word));
+    }
+}
+
+impl Crew {
+    fn start<C: Component + 'static>(
+        job: &Job,
+        shards: u8,
+        descriptor: Descriptor,
+        life: impl Fn(u32) -> C + Clone + Send + Sync + 'static,
+    ) -> Self {
+        let descriptor = Arc::new(descriptor);
+        let register = |index| {
+            let life = life.clone();
+            Registration::new(name(index), Arc::clone(&descriptor), move || life(index))
+        };
+        let registrations = (0..job.components).map(register).collect();
+        let options = Options { shards, jitter: false, ..Options::default() };
+        let site = SiteDefinition::primary("PS1");
+        let site = Site::start(&site, registrations, Arc::new(Nothing), options);
+        let site = site.unwrap_or_else(|refusal| panic!("{}: {refusal}", job.label));
+        let find = |index| site.board().find(&name(index)).expect("it is registered");
+        let ids = (0..job.components).map(find).collect();
+        let lanes = site.lanes().to_vec();
+        Crew { site, port: Port { lanes, ids } }
+    }
+
+    /// Components that count what they are sent.
+    fn of_counters(job: &Job, shards: u8, tally: &Arc<Tally>) -> Self {
+        let tally = Arc::clone(tally);
+        let life = move |index| Life { counter: Counter::new(&tally, index), ring: None };
+        Crew::start(job, shards, descriptor(), life)
+    }
+
+    /// Looks at everybody once: whose inbox is empty and who runs is as it should be.
+    fn look(&self) -> u64 {
+        let board = self.site.board();
+        let cells = self.port.ids.iter().filter_map(|id| board.view(*id));
+        cells.filter(|cell| cell.state == State::Running && cell.inbox == 0).count() as u64
+    }
+
+    fn end(self, job: &Job) {
+        self.site.shut_down().unwrap_or_else(|refusal| panic!("{}: {refusal}", job.label));
+    }
+}
+
+fn descriptor() -> Descriptor {
+    Descriptor::new("counts messages", "peer.log")
+}
+
+/// Started again at once, as often as it takes; a message that it dies of does not come again.
+fn restless() -> Descriptor {
+    let backoff = Backoff { first: Duration::ZERO, jitter_percent: 0, ..Backoff::default() };
+    let budget = Budget { crashes: u32::MAX, period: Duration::from_millis(1) };
+    Descriptor { backoff, budget, poison_after: 1, ..descriptor() }
+}
+
+impl Peer for Smsexec {
+    fn name(&self) -> &'static str {
+        "smsexec"
+    }
+
+    fn spread(&self, job: &Job) -> Option<Measured> {
+        let tally = Tally::new(job);
+        let crew = Crew::of_counters(job, self.threads, &tally);
+        let port = &crew.port;
+        let taken = job.drive(&tally, |to, word| port.tell(to, word));
+        crew.end(job);
+        Some(job.measured(&tally, taken))
+    }
+
+    fn ring(&self, job: &Job) -> Option<Measured> {
+        let (tally, ids) = (Tally::new(job), Ids::default());
+        let (mine, theirs, all) = (Arc::clone(&tally), Arc::clone(&ids), job.components);
+        let crew = Crew::start(job, self.threads, descriptor(), move |index| {
+            let next = (index + 1) % all;
+            let ring = Some(Ring { ids: Arc::clone(&theirs), next: next as usize });
+            Life { counter: Counter::new(&mine, index), ring }
+        });
+        ids.set(crew.port.ids.clone()).expect("they are set once");
+        let taken = job.circulate(&tally, |to, left| crew.port.tell(to, left));
+        crew.end(job);
+        Some(job.measured(&tally, taken))
+    }
+
+    fn query_all(&self, job: &Job) -> Option<Measured> {
+        let tally = Tally::new(job);
+        let crew = Crew::of_counters(job, self.threads, &tally);
+        let port = &crew.port;
+        let settled = job.drive(&tally, |to, word| port.tell(to, word));
+        let mut answers = 0;
+        let begun = Instant::now();
+        for _ in 0..job.rounds() {
+            answers += crew.look();
+        }
+        let taken = begun.elapsed();
+        crew.end(job);
+        // What they have counted, they have told themselves.
+        let counted = job.measured(&tally, settled).operations;
+        Some(job.answered(job.rounds() * counted, answers, taken))
+    }
+
+    fn restart_all(&self, job: &Job) -> Option<Measured> {
+        let (tally, all) = (Tally::new(job), u64::from(job.components));
+        let mut crew = Crew::of_counters(job, self.threads, &tally);
+        let begun = Instant::now();
+        let restarted = crew.site.service(ServiceCommand::Restart);
+        restarted.unwrap_or_else(|refusal| panic!("{}: {refusal}", job.label));
+        tally.up.wait(2 * all, &job.label);
+        let measured = job.restarted(&tally, begun.elapsed());
+        crew.end(job);
+        Some(measured)
+    }
+
+    fn crash_storm(&self, job: &Job) -> Option<Measured> {
+        let storm = Storm::new(job);
+        let mine = Arc::clone(&storm);
+        let crew = Crew::start(job, self.threads, restless(), move |index| {
+            let storm = Arc::clone(&mine);
+            Victim { storm, index }
+        });
+        let taken = storm.rage(job, |to| crew.port.tell(to, 0));
+        crew.end(job);
+        Some(job.survived(&storm, taken))
+    }
+}
