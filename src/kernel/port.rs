@@ -9,8 +9,8 @@ use crate::board::Board;
 use crate::lane::{Lane, NUMBER_BLOCK};
 use crate::parcel::Parcel;
 
-/// A lane that is so far behind takes no more from outside.
-pub const LANE_MAX: usize = 100_000;
+/// So much mail may wait in front of a shard before whoever is outside is refused.
+pub const LANE_MAX: usize = 1_000_000;
 /// After so many messages to one shard a port looks how far behind it is.
 const LOOK_EVERY: u32 = 256;
 
@@ -125,5 +125,101 @@ impl Berth {
 impl Drop for Port {
     fn drop(&mut self) {
         self.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Wake, Waker};
+
+    use super::*;
+    use crate::lane::{LaneEnd, Mail, lane};
+
+    const TO: ComponentId = ComponentId::new(0, 0);
+
+    /// A port that gathers so many, and the shard's end of its one lane.
+    fn port(gathers: usize) -> (Port, LaneEnd) {
+        let (lane, end) = lane();
+        (Port::new([lane], Arc::default(), gathers), end)
+    }
+
+    /// What lies in the lane: numbers and words, together what was sent together.
+    fn arrived(end: &LaneEnd) -> Vec<Vec<(u32, u64)>> {
+        let read = |parcel: Parcel| match parcel {
+            Parcel::Message { number, message, .. } => (number, message.word().unwrap()),
+            other => unreachable!("only messages are sent, not {other:?}"),
+        };
+        let mails = std::iter::from_fn(|| end.take_mail());
+        mails
+            .map(|mail| match mail {
+                Mail::One(parcel) => vec![read(parcel)],
+                Mail::Many(parcels) => parcels.into_iter().map(read).collect(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn one_at_a_time_each_is_there_at_once() {
+        let (mut port, end) = port(1);
+        for word in 7..9 {
+            port.send(TO, Message::Word(word)).unwrap();
+        }
+        assert_eq!(arrived(&end), [[(1, 7)], [(2, 8)]]);
+    }
+
+    #[test]
+    fn gathered_ones_go_when_they_are_enough_and_the_rest_with_the_port() {
+        let (mut port, end) = port(3);
+        for word in 0..7 {
+            port.send(TO, Message::Word(word)).unwrap();
+        }
+        let [first, second] = [[(1, 0), (2, 1), (3, 2)], [(4, 3), (5, 4), (6, 5)]];
+        assert_eq!(arrived(&end), [first, second]);
+        port.flush();
+        assert_eq!(arrived(&end), [[(7, 6)]]);
+        port.send(TO, Message::Word(7)).unwrap();
+        drop(port);
+        assert_eq!(arrived(&end), [[(8, 7)]]);
+    }
+
+    struct Nobody;
+
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn nothing_is_gathered_while_the_shard_sleeps() {
+        let (mut port, end) = port(100);
+        assert!(end.park(&Waker::from(Arc::new(Nobody))));
+        port.send(TO, Message::Word(1)).unwrap();
+        port.send(TO, Message::Word(2)).unwrap();
+        assert_eq!(arrived(&end), [[(1, 1)]], "it is awake now, and has the first");
+    }
+
+    #[test]
+    fn a_message_to_nobody_or_for_a_full_inbox_is_handed_back() {
+        let (mut port, _end) = port(1);
+        let Unsent(message) = port.send(ComponentId::new(1, 0), Message::Word(5)).unwrap_err();
+        assert_eq!(message.word(), Some(5));
+
+        assert!(port.board.add("A", TO));
+        let cell = port.board.cell(TO).unwrap();
+        cell.place(1);
+        cell.set_depth(1, 0);
+        port.board.set_full(&cell, true);
+        assert!(port.send(TO, Message::Word(6)).is_err());
+        cell.set_depth(0, 0);
+        assert!(port.send(TO, Message::Word(6)).is_ok());
+    }
+
+    #[test]
+    fn two_ports_number_their_messages_apart() {
+        let (lane, end) = lane();
+        let mut ports = [(); 2].map(|()| Port::new([lane.clone()], Arc::default(), 1));
+        for port in &mut ports {
+            port.send(TO, Message::Word(0)).unwrap();
+        }
+        assert_eq!(arrived(&end), [[(1, 0)], [(1 + NUMBER_BLOCK, 0)]]);
     }
 }

@@ -12,6 +12,7 @@ use contract::id::{ComponentId, MessageId, OpId};
 use contract::lifecycle::Code;
 use contract::message::Message;
 use contract::time::Moment;
+use kernel::port::{LANE_MAX, Port};
 use kernel::{Board, Lane, Parcel, Transition};
 
 use crate::clock::SiteClock;
@@ -24,8 +25,6 @@ use crate::shared::Shared;
 pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(60);
 /// The site comes to rest within this real time after its clock was moved.
 const REST_MAX: Duration = Duration::from_secs(120);
-/// So many parcels may wait in front of a shard before whoever is outside is refused.
-const LANE_MAX: usize = 1_000_000;
 
 /// One of any number of operators of a [`Site`](crate::Site): cheap to clone, for use on any
 /// thread. It does not keep the host alive: once that is gone, everything is refused (1067).
@@ -106,6 +105,13 @@ impl Handle {
         let expires = within.map(|within| self.shared.clock.read().now + within);
         lane.send(Parcel::outside(to, id, message, expires));
         Ok(())
+    }
+
+    /// A way to send much from one thread, to components by their places
+    /// ([`Board::find`]): one message at a time, or `gathers` of them together.
+    pub fn port(&self, gathers: usize) -> Port {
+        let lanes = self.shared.lanes.iter().cloned();
+        Port::new(lanes, Arc::clone(&self.shared.board), gathers)
     }
 
     /// What the executive says of a component that there is not: it knows the names near by.

@@ -21,7 +21,7 @@ use contract::message::Message;
 use contract::outside::Outside;
 use contract::store::Kept;
 use host::{Host, HostOptions};
-use kernel::{Board, Lane, Transition, lane};
+use kernel::{Board, Lane, Port, Transition, lane};
 
 use crate::alarm::Alarm;
 use crate::clock::SiteClock;
@@ -159,6 +159,11 @@ impl Site {
     /// Another hand on this host.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
+    }
+
+    /// A way to send much from one thread, as [`Handle::port`].
+    pub fn port(&self, gathers: usize) -> Port {
+        self.handle.port(gathers)
     }
 
     /// Status cells and names: what can be read without asking anybody.

@@ -43,7 +43,8 @@ fn peers(threads: u8) -> Vec<Box<dyn Peer>> {
     vec![
         Box::new(floors::Loop),
         Box::new(floors::Channel),
-        Box::new(smsexec::Smsexec { threads }),
+        Box::new(smsexec::Smsexec { threads, gathers: 1 }),
+        Box::new(smsexec::Smsexec { threads, gathers: 256 }),
         Box::new(stakker_peer::OnOneThread),
         Box::new(actix_peer::Actix),
         Box::new(tokio_tasks::Tokio { threads }),

@@ -1,14 +1,16 @@
 //! smsexec: one component of a live site each, all on one shard unless more
 //! threads are asked for, supervised as they always are.
 //!
-//! From outside, messages go into the shard's lane (`Lane::tell`), which takes an id that was
-//! looked up once; between components they are sent through the context. A query is a look at
+//! From outside, messages go through a port, which takes an id that was looked up once: each at
+//! once, or as `smsexec-batched` gathered by 256; between components they are sent through the
+//! context. A query is a look at
 //! the status cells: state, life and depth of the inbox of each component. So it tells what an
 //! operator asks, not what the component has counted; that is checked at the end of the life. A
 //! restart is SMS_EXECUTIVE's: it stops everything and starts it. A crash is restarted at once
 //! here and as often as it occurs; by default there is a delay, and a budget.
 
 use std::sync::{Arc, OnceLock};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use smsexec::contract::cloud::{CloudCommand, CloudView};
@@ -20,8 +22,7 @@ use smsexec::contract::{
     Code, Component, ComponentId, Context, Descriptor, Failure, FailureKind, Fault, Message,
     Progress, Registration, Request, Start, Started, State,
 };
-use smsexec::kernel::Lane;
-use smsexec::live::{Options, Site};
+use smsexec::live::{Handle, Options, Site};
 use smsexec::site::SiteDefinition;
 
 use crate::workload::{Counter, Job, Measured, Peer, Storm, Tally};
@@ -29,6 +30,8 @@ use crate::workload::{Counter, Job, Measured, Peer, Storm, Tally};
 pub(crate) struct Smsexec {
     /// Shards of the site.
     pub(crate) threads: u8,
+    /// So many messages are gathered by a port before they are sent; 1 for each at once.
+    pub(crate) gathers: usize,
 }
 
 /// Nothing is outside, and nothing is kept.
@@ -109,19 +112,25 @@ fn name(index: u32) -> String {
 /// A site with one component for each index.
 struct Crew {
     site: Site,
-    port: Port,
+    entrance: Entrance,
 }
 
 /// The way in from outside, for any number of threads.
-struct Port {
-    lanes: Vec<Lane>,
-    ids: Vec<ComponentId>,
+#[derive(Clone)]
+struct Entrance {
+    host: Handle,
+    ids: Arc<[ComponentId]>,
 }
 
-impl Port {
-    fn tell(&self, to: u32, word: u64) {
-        let id = self.ids[to as usize];
-        self.lanes[usize::from(id.shard())].tell(id, Message::Word(word));
+impl Entrance {
+    /// Sends to a component, and waits as long as there is no room for that.
+    fn sender(&self, gathers: usize) -> impl FnMut(u32, u64) + use<> {
+        let (mut port, ids) = (self.host.port(gathers), Arc::clone(&self.ids));
+        move |to, word| {
+            while port.send(ids[to as usize], Message::Word(word)).is_err() {
+                thread::yield_now();
+            }
+        }
     }
 }
 
@@ -144,8 +153,8 @@ impl Crew {
         let site = site.unwrap_or_else(|refusal| panic!("{}: {refusal}", job.label));
         let find = |index| site.board().find(&name(index)).expect("it is registered");
         let ids = (0..job.components).map(find).collect();
-        let lanes = site.lanes().to_vec();
-        Crew { site, port: Port { lanes, ids } }
+        let entrance = Entrance { host: site.handle(), ids };
+        Crew { site, entrance }
     }
 
     /// Components that count what they are sent.
@@ -158,7 +167,7 @@ impl Crew {
     /// Looks at everybody once: whose inbox is empty and who runs is as it should be.
     fn look(&self) -> u64 {
         let board = self.site.board();
-        let cells = self.port.ids.iter().filter_map(|id| board.view(*id));
+        let cells = self.entrance.ids.iter().filter_map(|id| board.view(*id));
         cells.filter(|cell| cell.state == State::Running && cell.inbox == 0).count() as u64
     }
 
@@ -178,21 +187,29 @@ fn restless() -> Descriptor {
     Descriptor { backoff, budget, poison_after: 1, ..descriptor() }
 }
 
+impl Smsexec {
+    /// What does not send much from outside is measured once.
+    fn sends_singly(&self) -> Option<()> {
+        (self.gathers == 1).then_some(())
+    }
+}
+
 impl Peer for Smsexec {
     fn name(&self) -> &'static str {
-        "smsexec"
+        if self.gathers > 1 { "smsexec-batched" } else { "smsexec" }
     }
 
     fn spread(&self, job: &Job) -> Option<Measured> {
         let tally = Tally::new(job);
         let crew = Crew::of_counters(job, self.threads, &tally);
-        let port = &crew.port;
-        let taken = job.drive(&tally, |to, word| port.tell(to, word));
+        let entrance = &crew.entrance;
+        let taken = job.drive_each(&tally, || entrance.sender(self.gathers));
         crew.end(job);
         Some(job.measured(&tally, taken))
     }
 
     fn ring(&self, job: &Job) -> Option<Measured> {
+        self.sends_singly()?;
         let (tally, ids) = (Tally::new(job), Ids::default());
         let (mine, theirs, all) = (Arc::clone(&tally), Arc::clone(&ids), job.components);
         let crew = Crew::start(job, self.threads, descriptor(), move |index| {
@@ -200,17 +217,18 @@ impl Peer for Smsexec {
             let ring = Some(Ring { ids: Arc::clone(&theirs), next: next as usize });
             Life { counter: Counter::new(&mine, index), ring }
         });
-        ids.set(crew.port.ids.clone()).expect("they are set once");
-        let taken = job.circulate(&tally, |to, left| crew.port.tell(to, left));
+        ids.set(crew.entrance.ids.to_vec()).expect("they are set once");
+        let taken = job.circulate(&tally, crew.entrance.sender(1));
         crew.end(job);
         Some(job.measured(&tally, taken))
     }
 
     fn query_all(&self, job: &Job) -> Option<Measured> {
+        self.sends_singly()?;
         let tally = Tally::new(job);
         let crew = Crew::of_counters(job, self.threads, &tally);
-        let port = &crew.port;
-        let settled = job.drive(&tally, |to, word| port.tell(to, word));
+        let entrance = &crew.entrance;
+        let settled = job.drive_each(&tally, || entrance.sender(self.gathers));
         let mut answers = 0;
         let begun = Instant::now();
         for _ in 0..job.rounds() {
@@ -224,6 +242,7 @@ impl Peer for Smsexec {
     }
 
     fn restart_all(&self, job: &Job) -> Option<Measured> {
+        self.sends_singly()?;
         let (tally, all) = (Tally::new(job), u64::from(job.components));
         let mut crew = Crew::of_counters(job, self.threads, &tally);
         let begun = Instant::now();
@@ -236,13 +255,15 @@ impl Peer for Smsexec {
     }
 
     fn crash_storm(&self, job: &Job) -> Option<Measured> {
+        self.sends_singly()?;
         let storm = Storm::new(job);
         let mine = Arc::clone(&storm);
         let crew = Crew::start(job, self.threads, restless(), move |index| {
             let storm = Arc::clone(&mine);
             Victim { storm, index }
         });
-        let taken = storm.rage(job, |to| crew.port.tell(to, 0));
+        let mut send = crew.entrance.sender(1);
+        let taken = storm.rage(job, |to| send(to, 0));
         crew.end(job);
         Some(job.survived(&storm, taken))
     }

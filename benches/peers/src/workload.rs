@@ -181,8 +181,19 @@ impl Job {
     /// Has the producers send, each on a thread of its own, and waits until everything was
     /// handled. Tells the time from the first send on.
     pub(crate) fn drive(&self, tally: &Tally, send: impl Fn(u32, u64) + Sync) -> Duration {
+        self.drive_each(tally, || |to, word| send(to, word))
+    }
+
+    /// The same, for producers that each have a sender of their own: it is made before the first
+    /// send, and dropped after the last.
+    pub(crate) fn drive_each<S: FnMut(u32, u64)>(
+        &self,
+        tally: &Tally,
+        sender: impl Fn() -> S + Sync,
+    ) -> Duration {
         let gate = Barrier::new(self.producers as usize);
         let produce = |number| {
+            let mut send = sender();
             gate.wait();
             let begun = Instant::now();
             self.share(number).for_each(|(to, word)| send(to, word));

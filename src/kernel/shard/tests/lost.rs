@@ -72,6 +72,32 @@ fn a_stop_that_comes_back_on_a_lost_carrier_leaves_the_cell_to_its_successor() {
     assert_eq!(rig.view(full).inbox, 0);
 }
 
+#[test]
+fn a_lost_carrier_hands_back_what_it_had_taken_out_of_the_lane_too() {
+    let mut rig = Rig::new(1);
+    // Enough of them for mail to be taken out some at a time.
+    let sinks: Vec<ComponentId> = (0..40).map(|_| rig.sink(0, plain)).collect();
+    rig.turns();
+    rig.shards[0].set_interposer(Some(Box::new(Unlucky)));
+    rig.tell(sinks[0], 13);
+    for sink in &sinks[1..4] {
+        rig.tell(*sink, 1);
+    }
+    rig.turns();
+    assert_eq!(rig.shards[0].stalled(), Some((sinks[0], GEN)));
+    assert_eq!(rig.lanes[0].mail(), 0, "it has them in hand");
+    assert!(!rig.shards[0].has_work(rig.clock.now));
+
+    let mut old = rig.replace(0);
+    old.unstall(rig.clock, &mut Vec::new());
+    let back: Vec<String> = ids_in(&rig.shards[0]);
+    let expected = ["0:0 outside/1 failed 1", "0:1 outside/2", "0:2 outside/3", "0:3 outside/4"];
+    assert_eq!(back.len(), 4, "{back:?}");
+    for (back, expected) in back.iter().zip(expected) {
+        assert!(back.starts_with(expected), "{back} {expected}");
+    }
+}
+
 fn ids_in(shard: &Shard) -> Vec<String> {
     let mut found = Vec::new();
     while let Some(Mail::One(parcel)) = shard.end.take_mail() {
