@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use contract::id::{ComponentId, Generation};
@@ -134,6 +134,7 @@ pub(crate) struct ShardActor {
     /// Messages of the next turn: fewer where they take long.
     budget: usize,
     backlog: Arc<Backlog>,
+    spin: Duration,
     /// There is more to do at once, mail or no mail.
     again: Rc<Cell<bool>>,
     /// Errands under way, to be abandoned with the life that asked.
@@ -166,6 +167,7 @@ impl ShardActor {
             under_way: None,
             budget: BUDGET,
             backlog: Arc::default(),
+            spin: shared.spin,
             again: Rc::new(Cell::new(false)),
             errands: HashMap::new(),
             alarm: Alarm::default(),
@@ -179,7 +181,8 @@ impl Actor for ShardActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let (end, again) = (self.end.clone(), Rc::clone(&self.again));
-        ctx.add_stream(Mail { end, again, backlog: Arc::clone(&self.backlog) });
+        let (backlog, spin) = (Arc::clone(&self.backlog), self.spin);
+        ctx.add_stream(Mail { end, again, backlog, spin, awake: false });
     }
 }
 
@@ -188,17 +191,48 @@ struct Mail {
     end: LaneEnd,
     again: Rc<Cell<bool>>,
     backlog: Arc<Backlog>,
+    /// How long it looks out for mail before it sleeps.
+    spin: Duration,
+    /// It has had something to do since it last looked out.
+    awake: bool,
+}
+
+impl Mail {
+    /// Whether there is mail now, or soon. To be woken takes longer than most mail takes to come
+    /// while there is any traffic, and costs the sender.
+    fn has_mail_soon(&mut self) -> bool {
+        if !std::mem::take(&mut self.awake) || self.spin.is_zero() {
+            return false;
+        }
+        let begun = Instant::now();
+        loop {
+            for _ in 0..64 {
+                if !self.end.is_empty() {
+                    return true;
+                }
+                std::hint::spin_loop();
+            }
+            if begun.elapsed() >= self.spin {
+                return false;
+            }
+        }
+    }
 }
 
 impl Stream for Mail {
     type Item = ();
 
-    fn poll_next(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Option<()>> {
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Option<()>> {
         if !self.backlog.has_room(task.waker()) {
             return Poll::Pending;
         }
         // A retired end is woken once more and never again: the last turn is for its lives.
-        if self.again.take() || !self.end.park(task.waker()) || self.end.is_retired() {
+        if self.again.take()
+            || self.has_mail_soon()
+            || !self.end.park(task.waker())
+            || self.end.is_retired()
+        {
+            self.awake = true;
             Poll::Ready(Some(()))
         } else {
             Poll::Pending

@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) advancing: Arc<Mutex<()>>,
     /// How long an advance waits for a hook, in real time.
     patience: Duration,
+    /// How long an idle shard looks out for mail before it sleeps.
+    pub(crate) spin: Duration,
     /// By shard: the thread that carries it, as it is seen from others.
     watches: Arc<Mutex<Vec<Arc<ShardWatch>>>>,
     /// By shard: the thread that carries it.
@@ -39,6 +41,7 @@ impl Shared {
         clock: SiteClock,
         outside: Arc<dyn Outside>,
         patience: Duration,
+        spin: Duration,
     ) -> Self {
         let activity = Arc::new(Activity::default());
         let watches = lanes.iter().map(|_| Arc::new(ShardWatch::new(activity.beside()))).collect();
@@ -50,6 +53,7 @@ impl Shared {
             activity,
             advancing: Arc::default(),
             patience,
+            spin,
             watches: Arc::new(Mutex::new(watches)),
             arbiters: Arc::default(),
         }

@@ -52,13 +52,19 @@ pub struct Options {
     /// How long an advance of the clock waits, in real time, for a hook that does not come back.
     /// After that the clock moves on without it, so that the hook runs into its time-out.
     pub patience: Duration,
+    /// How long a shard that has nothing more to do looks out for mail before its thread sleeps.
+    /// While it does, it takes a processor; once it sleeps, the next message costs its sender a
+    /// wake-up, and itself some tens of microseconds. Zero sleeps at once.
+    pub spin: Duration,
 }
 
 impl Default for Options {
-    /// Two shards, no log files, nothing kept, jitter, ten seconds' patience.
+    /// Two shards, no log files, nothing kept, jitter, ten seconds' patience, and a spin about as
+    /// long as a wake-up takes.
     fn default() -> Self {
         let (kept, patience) = (Kept::default(), Duration::from_secs(10));
-        Options { shards: 2, logs: None, kept, jitter: true, patience }
+        let spin = Duration::from_micros(50);
+        Options { shards: 2, logs: None, kept, jitter: true, patience, spin }
     }
 }
 
@@ -106,7 +112,7 @@ impl Site {
         };
         let board = Arc::clone(host.board());
         let (lanes, ends_of_lanes): (Vec<_>, Vec<_>) = (0..host.shards()).map(|_| lane()).unzip();
-        let shared = Shared::new(lanes, board, clock, outside, options.patience);
+        let shared = Shared::new(lanes, board, clock, outside, options.patience, options.spin);
         let (ask, asks) = crossbeam_channel::unbounded();
         let executive = ExecutiveActor {
             host,
