@@ -38,9 +38,6 @@ use stall::{Instead, Stalled};
 /// Mail is taken from one source this many times before the next has its turn.
 const STRIDE: usize = 64;
 
-/// Takes and serves one piece of mail; false if there is none.
-type Source = fn(&mut Shard, &mut Vec<Output>) -> bool;
-
 /// What time it is, on both clocks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Clock {
@@ -73,7 +70,7 @@ pub struct Shard {
     /// Mail between components of this shard: it needs no lane.
     local: VecDeque<Parcel>,
     /// Mail that has been taken out of the lane.
-    batch: VecDeque<Parcel>,
+    batch: std::vec::IntoIter<Parcel>,
     /// Running components with mail in their inbox.
     ready: VecDeque<u32>,
     /// Components with messages that their receivers have no room for.
@@ -137,7 +134,7 @@ impl Shard {
             board,
             pulse,
             local: VecDeque::new(),
-            batch: VecDeque::new(),
+            batch: Vec::new().into_iter(),
             ready: VecDeque::new(),
             waiting: VecDeque::new(),
             relieved: false,
@@ -223,7 +220,7 @@ impl Shard {
     }
 
     fn has_mail(&self) -> bool {
-        !self.batch.is_empty()
+        self.batch.len() > 0
             || !self.local.is_empty()
             || !self.ready.is_empty()
             || !self.end.is_empty()
@@ -272,29 +269,49 @@ impl Shard {
     /// component that sets itself timers for at once must not keep the others from their
     /// messages.
     fn take_mail(&mut self, budget: usize, out: &mut Vec<Output>) -> usize {
-        const SOURCES: [Source; 4] =
-            [Shard::take_timer, Shard::take_retained, Shard::take_local, Shard::take_lane];
-        self.first_source = (self.first_source + 1) % SOURCES.len();
-        let (mut handled, mut told) = (0, out.len());
+        const SOURCES: usize = 4;
+        self.first_source = (self.first_source + 1) % SOURCES;
+        let mut handled = 0;
         loop {
             let before = handled;
-            for number in self.first_source..self.first_source + SOURCES.len() {
-                let take = SOURCES[number % SOURCES.len()];
-                for _ in 0..STRIDE.min(budget.saturating_sub(handled)) {
-                    if !take(self, out) {
-                        break;
-                    }
-                    handled += 1;
-                    if self.is_stuck() || self.has_urgent(&out[told..]) {
-                        return handled;
-                    }
-                    told = out.len();
+            for number in self.first_source..self.first_source + SOURCES {
+                let most = STRIDE.min(budget - handled);
+                let (served, ends) = match number % SOURCES {
+                    0 => self.serve(most, out, Shard::take_timer),
+                    1 => self.serve(most, out, Shard::take_retained),
+                    2 => self.serve(most, out, Shard::take_local),
+                    _ => self.serve(most, out, Shard::take_lane),
+                };
+                handled += served;
+                if ends {
+                    return handled;
                 }
             }
             if handled == before {
                 return handled;
             }
         }
+    }
+
+    /// Takes mail from one source, `most` at most; answers how much, and whether the turn is to
+    /// end with that. `take` takes and serves one piece; false if there is none.
+    fn serve(
+        &mut self,
+        most: usize,
+        out: &mut Vec<Output>,
+        take: impl Fn(&mut Shard, &mut Vec<Output>) -> bool,
+    ) -> (usize, bool) {
+        let mut told = out.len();
+        for served in 0..most {
+            if !take(self, out) {
+                return (served, false);
+            }
+            if self.is_stuck() || out.len() > told && self.has_urgent(&out[told..]) {
+                return (served + 1, true);
+            }
+            told = out.len();
+        }
+        (most, false)
     }
 
     /// Whether somebody waits for what was put out, and the turn is to end for it.
@@ -348,6 +365,6 @@ impl Drop for Shard {
             outbox.into_parcels().for_each(discard);
             discard(registration);
         }
-        self.local.drain(..).chain(self.batch.drain(..)).for_each(discard);
+        self.local.drain(..).chain(self.batch.by_ref()).for_each(discard);
     }
 }

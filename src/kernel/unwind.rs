@@ -72,6 +72,7 @@ pub(crate) fn keep_quiet() {
 
 /// Runs component code. The caller does not look at what the code may have left half done, but
 /// drops it, in here too.
+#[inline]
 pub(crate) fn guarded<R>(code: impl FnOnce() -> R) -> Result<R, Box<Caught>> {
     let before = IN_COMPONENT.replace(true);
     let result = catch(code);

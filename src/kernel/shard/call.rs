@@ -26,6 +26,7 @@ impl Shard {
     }
 
     /// Calls a hook of the life in a slot, caught. Its effects wait in `self.effects`.
+    #[inline]
     pub(super) fn call<R>(
         &mut self,
         number: u32,

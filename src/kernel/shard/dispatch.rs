@@ -1,7 +1,5 @@
 //! Where mail comes from, and how it gets to the hooks or into an inbox.
 
-use std::collections::VecDeque;
-
 use contract::component::Component;
 use contract::context::{Call, Context};
 use contract::control::DeadReason;
@@ -72,34 +70,60 @@ impl Shard {
         false
     }
 
-    /// The next parcel of the lane. They are taken out some at a time, so that their receivers
-    /// are on their way from memory together and not one after the other. With few components
-    /// there is nothing to gain, and what is taken out is lost for a while with a lost thread.
+    /// The next parcel of the lane.
+    #[inline]
     pub(super) fn next_from_lane(&mut self) -> Option<Parcel> {
-        if self.batch.is_empty() {
-            let batch = if self.slots.len() > BATCH { BATCH } else { 1 };
-            while self.batch.len() < batch
-                && let Some(mail) = self.end.take_mail()
-            {
-                match mail {
-                    Mail::One(parcel) => self.batch.push_back(parcel),
-                    Mail::Many(parcels) => self.batch.extend(parcels),
+        if self.batch.len() == 0 {
+            if !self.is_large() {
+                // What is taken out is lost for a while with a lost thread: one at a time.
+                match self.end.take_mail()? {
+                    Mail::One(parcel) => return Some(parcel),
+                    Mail::Many(parcels) => self.batch = parcels.into_iter(),
                 }
+            } else {
+                self.take_batch();
             }
-            self.batch.iter().take(FETCH_SLOT).for_each(|parcel| self.fetch_slot(parcel));
-            self.batch.iter().take(FETCH_COMPONENT).for_each(|p| self.fetch_component(p));
         }
-        let parcel = self.batch.pop_front()?;
-        self.fetch_ahead(&self.batch);
+        let parcel = self.batch.next()?;
+        if self.is_large() {
+            let rest = self.batch.as_slice();
+            self.fetch_ahead(rest.get(FETCH_SLOT), rest.get(FETCH_COMPONENT));
+        }
         Some(parcel)
     }
 
+    /// Whether there are more components than stay in a processor's cache by themselves.
+    fn is_large(&self) -> bool {
+        self.slots.len() > BATCH
+    }
+
+    /// Takes some parcels out of the lane, so that their receivers are on their way from memory
+    /// together and not one after the other.
+    fn take_batch(&mut self) {
+        let mut batch = Vec::new();
+        while batch.len() < BATCH
+            && let Some(mail) = self.end.take_mail()
+        {
+            match mail {
+                Mail::One(parcel) => {
+                    batch.reserve(if batch.is_empty() { BATCH } else { 1 });
+                    batch.push(parcel);
+                }
+                Mail::Many(parcels) if batch.is_empty() => batch = parcels,
+                Mail::Many(parcels) => batch.extend(parcels),
+            }
+        }
+        batch.iter().take(FETCH_SLOT).for_each(|parcel| self.fetch_slot(parcel));
+        batch.iter().take(FETCH_COMPONENT).for_each(|parcel| self.fetch_component(parcel));
+        self.batch = batch.into_iter();
+    }
+
     /// Has what is needed soon fetched from memory.
-    fn fetch_ahead(&self, queue: &VecDeque<Parcel>) {
-        if let Some(soon) = queue.get(FETCH_SLOT) {
+    fn fetch_ahead(&self, soon: Option<&Parcel>, sooner: Option<&Parcel>) {
+        if let Some(soon) = soon {
             self.fetch_slot(soon);
         }
-        if let Some(sooner) = queue.get(FETCH_COMPONENT) {
+        if let Some(sooner) = sooner {
             self.fetch_component(sooner);
         }
     }
@@ -119,7 +143,9 @@ impl Shard {
 
     pub(super) fn take_local(&mut self, out: &mut Vec<Output>) -> bool {
         let Some(parcel) = self.local.pop_front() else { return false };
-        self.fetch_ahead(&self.local);
+        if self.is_large() {
+            self.fetch_ahead(self.local.get(FETCH_SLOT), self.local.get(FETCH_COMPONENT));
+        }
         self.dispatch(parcel, out);
         true
     }
@@ -172,7 +198,7 @@ impl Shard {
         let hook = |c: &mut dyn Component, cx: &mut Context<'_>| c.message(&message, cx);
         match self.call(number, call, "message", hook) {
             Ok(()) => {
-                let exits = self.commit(number, out);
+                let exits = !self.effects.is_empty() && self.commit(number, out);
                 if let Message::Value(payload) = message {
                     discard(payload);
                 }
