@@ -63,7 +63,7 @@ fn after_a_kill_what_is_left_can_be_read_and_the_rest_says_why_not() {
     assert_eq!(site.messages(), messages);
     assert_eq!(site.log("A").unwrap(), log);
     assert_eq!(site.stored(&keys::BACKUP_ENABLED), stored);
-    let text = failure(|| drop(site.effective(&keys::BACKUP_ENABLED, "A")));
+    let text = failure(|| assert_eq!(site.effective(&keys::BACKUP_ENABLED, "A"), None));
     for part in ["SMS_EXECUTIVE", "it was killed", "1067", "start_again()"] {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }
@@ -78,7 +78,7 @@ fn after_a_kill_what_is_left_can_be_read_and_the_rest_says_why_not() {
 fn a_setting_that_there_is_not_is_named() {
     let (mut site, _) = site([Probe::new("A")]);
     let pace: Setting<u64> = Setting::new("my.pace", || 1);
-    let text = failure(|| drop(site.stored(&pace)));
+    let text = failure(|| assert_eq!(site.stored(&pace), 1));
     assert!(text.contains("my.pace") && text.contains("no setting has that key"), "{text}");
 }
 
