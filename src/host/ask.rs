@@ -109,7 +109,11 @@ impl Host {
         name.map_or(Ok(()), |name| self.find(name).map(drop))
     }
 
-    fn find(&self, name: &str) -> Result<ComponentId, Refusal> {
+    /// The component of that name, in any case.
+    ///
+    /// # Errors
+    /// 1060 if there is none, with the names that are near.
+    pub fn find(&self, name: &str) -> Result<ComponentId, Refusal> {
         self.board.find(name).ok_or_else(|| self.unknown(name, &[]))
     }
 

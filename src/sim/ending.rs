@@ -67,6 +67,10 @@ impl Site {
                 );
             }
         }
+        // With `?` the test has ended there, and nobody else shows it.
+        if let Some(refused) = self.refused.as_ref().filter(|_| !problems.is_empty()) {
+            problems.push(format!("The last thing asked of the site was refused: {refused}"));
+        }
         (!problems.is_empty()).then(|| problems.join("\n"))
     }
 

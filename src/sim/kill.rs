@@ -12,7 +12,9 @@ impl Site {
     /// nothing is put in order, and what was on its way is gone. The store, the files, the logs
     /// and the world outside stay. Operations that were open end with 1067.
     ///
-    /// Until [`Site::start_again`] every question and command is refused with 1067.
+    /// Until [`Site::start_again`] every question and command is refused with 1067. What is left
+    /// can be read: [`Site::remembered`], [`Site::stored`], [`Site::log`], [`Site::messages`],
+    /// [`Site::events`], [`Site::report`].
     ///
     /// ```
     /// use contract::control::HostControl;

@@ -104,6 +104,14 @@ impl Site {
     fn write_head(&mut self, text: &mut String) {
         let clock = self.clock();
         let service = match self.host.ask(clock, Ask::Service(ServiceCommand::Query)) {
+            _ if self.killed => {
+                let at = self.killed_at().map(|at| duration_text(at.since_start()));
+                format!(
+                    "was killed {} after the start; Site::start_again() starts another from the \
+                     store",
+                    at.unwrap_or_default()
+                )
+            }
             Ok(Told::Service(service)) => {
                 format!(
                     "{}, {} of {} components run",
@@ -114,13 +122,19 @@ impl Site {
         };
         let _ = writeln!(
             text,
-            "seed {}; to replay: {}\n{} after the start, wall clock {} s since 1970\n{} {service}",
+            "seed {}; to replay: {}\n{} after the start, wall clock {}\n{} {service}",
             self.seed,
             replay_line(self.seed),
             duration_text(clock.now.since_start()),
-            clock.utc.unix_seconds(),
+            status::log::utc_text(clock.utc),
             host::EXECUTIVE,
         );
+    }
+
+    /// When the executive was killed last.
+    fn killed_at(&self) -> Option<Moment> {
+        let kill = self.events().iter().rfind(|event| matches!(event.what, What::Killed));
+        kill.map(|event| event.at)
     }
 
     fn write_story(&self, text: &mut String) {
@@ -136,6 +150,9 @@ impl Site {
     fn write_components(&mut self, text: &mut String) {
         let rows = self.rows();
         let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).max(9);
+        if self.killed {
+            text.push_str("\nNo component runs. Their last known state, at the kill:");
+        }
         let _ = writeln!(
             text,
             "\n{:width$}  {:<8}  {:<19}  {:<7}  {:>3}  {:>5}  {:>5}  {:>7}  last exit",

@@ -64,6 +64,8 @@ pub struct Site {
     pub(crate) log: EventLog,
     pub(crate) faults: Faults,
     pub(crate) leniency: Leniency,
+    /// How the last thing that was asked or waited for was refused, if it was.
+    pub(crate) refused: Option<String>,
     /// Checks every event, or what was checked so far.
     pub(crate) invariants: Option<Invariants>,
     pub(crate) checked: bool,
@@ -178,6 +180,7 @@ impl HostControl for Site {
             self.record_told(command, &told);
         }
         self.do_doings();
+        self.refused = told.as_ref().err().map(ToString::to_string);
         told
     }
 
@@ -187,6 +190,8 @@ impl HostControl for Site {
         loop {
             let rested = self.run_to_rest();
             if let Some(outcome) = self.host.outcome(operation) {
+                let failed = outcome.code != Code::OK;
+                self.refused = failed.then(|| format!("{} ({})", outcome.text, outcome.code));
                 return outcome;
             }
             let text = match rested.and_then(|()| self.go_on(until, &mut 0)) {

@@ -105,6 +105,11 @@ fn bias_text(minutes: i32) -> String {
     format!("{sign}{minutes:03}")
 }
 
+/// Date and time in UTC, for people: `2026-01-05 08:00:00 UTC`.
+pub fn utc_text(time: WallTime) -> String {
+    civil(time.0).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
 /// The `STATMSG:` line that a component's log gets for a status message (domain.md 3.2).
 /// `process` and `thread` are the numbers of who reported it. All ten insertion strings are
 /// printed; a quotation mark within one is written as an apostrophe.

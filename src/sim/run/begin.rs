@@ -77,6 +77,7 @@ impl Site {
             log: EventLog::default(),
             faults: Faults::default(),
             leniency: Leniency::ALL,
+            refused: None,
             invariants: builder.checked.then(Invariants::default),
             checked: builder.checked,
             story: Story::default(),

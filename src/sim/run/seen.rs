@@ -44,14 +44,29 @@ impl Site {
     /// What a component keeps for its next lives under that name
     /// ([`Context::remember`](contract::Context::remember)); none if it keeps nothing there. It
     /// can be asked at any time, of a component that is stopped and after [`Site::kill`] too.
+    ///
+    /// # Panics
+    /// If there is no such component, neither in the site nor in its store. The text is the
+    /// refusal, 1060, with the names that are near.
+    #[track_caller]
     pub fn remembered(&self, component: &str, name: &str) -> Option<String> {
         let kept = self.store.kept();
         let is_it = |(other, _): &(&String, _)| other.eq_ignore_ascii_case(component);
-        let (_, registry) = kept.registries.iter().find(is_it)?;
+        let Some((_, registry)) = kept.registries.iter().find(is_it) else {
+            return match self.host.find(component) {
+                Ok(_) => None,
+                Err(refusal) => panic!("{refusal}"),
+            };
+        };
         registry.get(name).cloned()
     }
 
-    /// What is stored under a setting.
+    /// What is stored under a setting, after [`Site::kill`] too.
+    ///
+    /// # Panics
+    /// If the site has no such setting: no component declares it, and it is none of the site's
+    /// own.
+    #[track_caller]
     pub fn stored<T: SettingValue>(&mut self, setting: &Setting<T>) -> T {
         let view = self.setting_view(setting.key);
         T::from_text(&view.stored).expect("what is stored has been checked")
@@ -59,11 +74,19 @@ impl Site {
 
     /// What a component has in effect under a setting; none if it is stopped or declares no
     /// such setting.
+    ///
+    /// # Panics
+    /// If the site has no such setting, and after [`Site::kill`]: nothing is in effect then, and
+    /// there is nobody to ask. [`Site::start_again`] starts another executive.
+    #[track_caller]
     pub fn effective<T: SettingValue>(
         &mut self,
         setting: &Setting<T>,
         component: &str,
     ) -> Option<T> {
+        if self.killed {
+            panic!("{}", super::killed());
+        }
         let view = self.setting_view(setting.key);
         let (_, text) =
             view.effective.iter().find(|(name, _)| name.eq_ignore_ascii_case(component))?;
@@ -87,16 +110,22 @@ impl Site {
         }
     }
 
+    #[track_caller]
     fn setting_view(&mut self, key: &str) -> SettingView {
-        match self.ask(Ask::Settings(Some(key.to_owned()))) {
+        let clock = self.clock();
+        match self.host.ask(clock, Ask::Settings(Some(key.to_owned()))) {
             Ok(Told::Settings(mut views)) if views.len() == 1 => views.remove(0),
-            told => panic!("setting {key} is not one of this site's: {told:?}"),
+            Err(refusal) => panic!("{refusal}"),
+            told => unreachable!("one setting was asked for, told {told:?}"),
         }
     }
 
-    /// Every status message there is, oldest first.
+    /// Every status message that this executive has reported, oldest first. After
+    /// [`Site::kill`] they can be read until [`Site::start_again`]; another executive begins with
+    /// none.
     pub fn messages(&mut self) -> Vec<StatusRecord> {
-        match self.ask(Ask::Messages { component: None, last: usize::MAX }) {
+        let clock = self.clock();
+        match self.host.ask(clock, Ask::Messages { component: None, last: usize::MAX }) {
             Ok(Told::Messages(records)) => records,
             told => unreachable!("messages were asked for, told {told:?}"),
         }
@@ -125,12 +154,14 @@ impl Site {
         }
     }
 
-    /// The records of a log, by its file name or its component's.
+    /// The records of a log, by its file name or its component's. Logs outlive
+    /// [`Site::kill`], and can be read after it.
     ///
     /// # Errors
     /// 1060 if there is no such log.
     pub fn log(&mut self, log: &str) -> Result<Vec<String>, Refusal> {
-        match self.ask(Ask::Logs { log: Some(log.to_owned()), last: usize::MAX })? {
+        let clock = self.clock();
+        match self.host.ask(clock, Ask::Logs { log: Some(log.to_owned()), last: usize::MAX })? {
             Told::Logs(mut tails) if tails.len() == 1 => Ok(tails.remove(0).lines),
             told => unreachable!("one log was asked for, told {told:?}"),
         }

@@ -221,8 +221,11 @@ impl Site {
     /// What will happen when, in words, soonest first.
     pub(crate) fn dues(&mut self) -> Vec<(Moment, String)> {
         let mut dues: Vec<(Moment, String)> = Vec::new();
-        dues.extend(self.host.next_due().map(|at| (at, "a restart or a deadline".to_owned())));
-        dues.extend(self.host.watch_due().map(|at| (at, "the watchdog".to_owned())));
+        if !self.killed {
+            let due = self.host.next_due();
+            dues.extend(due.map(|at| (at, "a restart or a deadline".to_owned())));
+            dues.extend(self.host.watch_due().map(|at| (at, "the watchdog".to_owned())));
+        }
         for (number, carrier) in self.carriers.iter_mut().enumerate() {
             let due = carrier.shard.next_due();
             dues.extend(due.map(|at| (at, format!("a timer on shard {number}"))));

@@ -86,6 +86,25 @@ fn a_component_that_crashes_all_the_time_does_not_fill_the_screen() {
     assert!(text.contains("\nAnd 58 more.\n"), "{}", &text[..2_000]);
 }
 
+/// `?` ends a test with a refusal, and then the ending fails it: that must not hide the refusal.
+#[test]
+fn a_bad_ending_tells_how_the_last_thing_was_refused() {
+    for (starts_panic, end, says) in
+        [(false, "B", "no component has that name"), (true, "A", "start panics"), (false, "A", "")]
+    {
+        let text = failure(|| {
+            let a = Probe::new("A").on(1, Act::Panic);
+            let a = if starts_panic { a.start(Does::Panic) } else { a };
+            let mut site = with(a).start().unwrap();
+            site.send("A", Message::Word(1)).unwrap();
+            drop(site.restart(end));
+        });
+        let said = "The last thing asked of the site was refused: ";
+        let line = text.lines().find_map(|line| line.strip_prefix(said)).unwrap_or_default();
+        assert!(line.contains(says) && line.is_empty() == says.is_empty(), "{says:?}\n{text}");
+    }
+}
+
 #[test]
 fn what_is_meant_does_not_fail() {
     let crash_and_strand = |site: &mut Site| {
