@@ -143,6 +143,8 @@ impl Executive {
         if !options.dependents {
             self.check_dependents(index)?;
         }
+        // Of a restart in its stop phase, this is what remains.
+        self.records[index].ahead.starts_again = false;
         self.want_down(index, options);
         self.leave_run(now, index);
         self.cancel_queued(index);
@@ -321,8 +323,7 @@ impl Executive {
         command: Command,
         options: CommandOptions,
     ) -> Option<Result<Accepted, Refusal>> {
-        let Ahead { leaving, starts_again, .. } = self.records[index].ahead;
-        if !leaving && !self.is_to_be_stopped(index) || starts_again {
+        if !self.is_about_to_leave(index) {
             return None;
         }
         match command {
@@ -379,7 +380,7 @@ impl Executive {
             return None;
         }
         match command {
-            Command::Stop => Some(self.stop_during_restart(now, index, options)),
+            Command::Stop => Some(self.do_stop(now, index, options)),
             Command::Restart | Command::TryRestart => {
                 let note = "joined the restart under way".to_owned();
                 Some(Ok(match self.records[index].operation {
@@ -391,25 +392,6 @@ impl Executive {
             }
             _ => None,
         }
-    }
-
-    fn stop_during_restart(
-        &mut self,
-        now: Moment,
-        index: usize,
-        options: CommandOptions,
-    ) -> Result<Accepted, Refusal> {
-        if !options.dependents {
-            self.check_dependents(index)?;
-        }
-        self.records[index].ahead.starts_again = false;
-        self.cancel_queued(index);
-        self.want_down(index, options);
-        let accepted = self.begin_operation(index, State::Stopped);
-        if options.dependents {
-            self.stop_dependents(now, index);
-        }
-        Ok(accepted)
     }
 
     /// Accepts a start or restart for later: at most one waits, and whoever asks again waits

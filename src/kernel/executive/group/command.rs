@@ -111,11 +111,10 @@ impl Executive {
                 self.set_stopped(now, *index, Substate::Operator, None);
             }
         }
-        // None, if nobody said that they are to be stopped too.
-        let mut outsiders = self.dependents_to_stop(members);
-        outsiders.retain(|outsider| !members.contains(outsider));
-        for outsider in outsiders.into_iter().filter(|_| options.dependents) {
-            self.stop_with(now, outsider);
+        if options.dependents {
+            for outsider in outside(members, self.dependents_to_stop(members)) {
+                self.stop_with(now, outsider);
+            }
         }
     }
 
@@ -233,11 +232,16 @@ impl Executive {
 
     /// Those outside a group that live and depend on a member that lives.
     fn outsiders(&self, members: &[usize]) -> Vec<usize> {
-        let inside: HashSet<usize> = members.iter().copied().collect();
         let lives = |index: &usize| self.records[*index].state != State::Stopped;
         let living: Vec<usize> = members.iter().copied().filter(lives).collect();
-        let mut found = self.dependents_that(&living, |record| record.state != State::Stopped);
-        found.retain(|dependent| !inside.contains(dependent));
-        found
+        let found = self.dependents_that(&living, |record| record.state != State::Stopped);
+        outside(members, found)
     }
+}
+
+/// Those of the components that are not in a group.
+fn outside(members: &[usize], mut components: Vec<usize>) -> Vec<usize> {
+    let inside: HashSet<usize> = members.iter().copied().collect();
+    components.retain(|component| !inside.contains(component));
+    components
 }

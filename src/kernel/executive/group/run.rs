@@ -171,9 +171,8 @@ impl Executive {
         to_start: &[usize],
         operation: OpId,
     ) {
-        let lines = [to_stop, to_start].map(|members| Line::new(members.iter().copied()));
-        let [to_stop, to_start] = lines;
-        let run = Run::new(goal, to_stop, to_start, now);
+        let line = |members: &[usize]| Line::new(members.iter().copied());
+        let run = Run::new(goal, line(to_stop), line(to_start), now);
         self.begin_run(now, group, Run { operation: Some(operation), ..run });
     }
 
