@@ -249,6 +249,12 @@ impl LaneEnd {
         if self.is_retired() { None } else { self.orders.try_recv().ok() }
     }
 
+    /// Whether orders wait.
+    #[inline]
+    pub(crate) fn has_orders(&self) -> bool {
+        !self.orders.is_empty()
+    }
+
     /// Whether this end has taken another one's place.
     pub(crate) fn is_replacement(&self) -> bool {
         self.epoch != 0

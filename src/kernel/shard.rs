@@ -3,7 +3,8 @@
 //! and live.
 //!
 //! What each part does stands in its own module: `slot` is what is kept of a component,
-//! `dispatch` how mail gets to the hooks, `call` how a hook is called and a life ends, `commit`
+//! `run` how many messages are handed over one after the other, `dispatch` how all other mail gets
+//! to the hooks, `call` how a hook is called and a life ends, `commit`
 //! how effects are carried out, `orders` what the executive says, `pressure` what happens when
 //! an inbox is full, `stall` and `retire` what happens when a hook does not come back.
 
@@ -14,6 +15,7 @@ mod dispatch;
 mod orders;
 mod pressure;
 mod retire;
+mod run;
 mod slot;
 mod stall;
 #[cfg(test)]
@@ -32,6 +34,8 @@ use crate::order::{Order, Output};
 use crate::parcel::Parcel;
 use crate::timers::{Timer, Timers};
 use crate::unwind::{discard, keep_quiet};
+use commit::Numbers;
+use run::Source;
 use slot::{Life, Rest, Slot};
 use stall::{Instead, Stalled};
 
@@ -67,10 +71,12 @@ pub struct Shard {
     lanes: Arc<[Lane]>,
     board: Arc<Board>,
     pulse: Arc<Pulse>,
-    /// Mail between components of this shard: it needs no lane.
+    /// Mail between components of this shard, which needs no lane: what has been sent, and
+    /// before that what is being handed over.
     local: VecDeque<Parcel>,
+    near: VecDeque<Parcel>,
     /// Mail that has been taken out of the lane.
-    batch: std::vec::IntoIter<Parcel>,
+    batch: VecDeque<Parcel>,
     /// Running components with mail in their inbox.
     ready: VecDeque<u32>,
     /// Components with messages that their receivers have no room for.
@@ -84,9 +90,7 @@ pub struct Shard {
     timers: Timers,
     /// What the hook being called has asked for; empty between hooks.
     effects: Vec<Effect>,
-    /// The number of the next message that is sent from here, and how many may be given out.
-    next_number: u32,
-    numbers_left: u32,
+    numbers: Numbers,
     /// Which source of mail the next turn begins with.
     first_source: usize,
     /// What time it is in this turn.
@@ -134,7 +138,8 @@ impl Shard {
             board,
             pulse,
             local: VecDeque::new(),
-            batch: Vec::new().into_iter(),
+            near: VecDeque::new(),
+            batch: VecDeque::new(),
             ready: VecDeque::new(),
             waiting: VecDeque::new(),
             relieved: false,
@@ -142,8 +147,7 @@ impl Shard {
             askers: Vec::new(),
             timers: Timers::default(),
             effects: Vec::new(),
-            next_number: 0,
-            numbers_left: 0,
+            numbers: Numbers::default(),
             first_source: 0,
             clock: Clock::default(),
             base: Moment::ZERO,
@@ -220,7 +224,8 @@ impl Shard {
     }
 
     fn has_mail(&self) -> bool {
-        self.batch.len() > 0
+        !self.batch.is_empty()
+            || !self.near.is_empty()
             || !self.local.is_empty()
             || !self.ready.is_empty()
             || !self.end.is_empty()
@@ -279,8 +284,8 @@ impl Shard {
                 let (served, ends) = match number % SOURCES {
                     0 => self.serve(most, out, Shard::take_timer),
                     1 => self.serve(most, out, Shard::take_retained),
-                    2 => self.serve(most, out, Shard::take_local),
-                    _ => self.serve(most, out, Shard::take_lane),
+                    2 => self.work_off(Source::Local, most, out),
+                    _ => self.work_off(Source::Lane, most, out),
                 };
                 handled += served;
                 if ends {
@@ -365,6 +370,7 @@ impl Drop for Shard {
             outbox.into_parcels().for_each(discard);
             discard(registration);
         }
-        self.local.drain(..).chain(self.batch.by_ref()).for_each(discard);
+        let queues = [&mut self.near, &mut self.local, &mut self.batch];
+        queues.into_iter().flat_map(|queue| queue.drain(..)).for_each(discard);
     }
 }

@@ -51,20 +51,24 @@ impl Shard {
         if self.end.is_retired() || self.is_given_up(number, generation, call.delivery > 0) {
             return Err(Fate::TooLate);
         }
-        result.map_err(|caught| crash(hook, *caught)).and_then(|result| {
-            result.map_err(|fault| {
-                let exit = Exit::Error { code: fault.code, text: fault.text };
-                Fate::Crash(Box::new(Ending { hook, ..Ending::plain(exit) }))
-            })
-        })
+        match result {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(fault)) => Err(Fate::Crash(Box::new(failure(hook, fault)))),
+            Err(caught) => Err(Fate::Crash(Box::new(crash(hook, *caught)))),
+        }
     }
 
     /// Whether the executive has given this life up while a hook of it still ran. A message
     /// hook that asked for nothing is not worth a look at the cell, unless orders wait: to be
     /// given up is to be killed, too.
-    fn is_given_up(&self, number: u32, generation: Generation, is_message: bool) -> bool {
+    pub(super) fn is_given_up(
+        &self,
+        number: u32,
+        generation: Generation,
+        is_message: bool,
+    ) -> bool {
         let worth_a_look =
-            !is_message || self.keeping || !self.effects.is_empty() || !self.end.orders.is_empty();
+            !is_message || self.keeping || !self.effects.is_empty() || self.end.has_orders();
         worth_a_look && self.slots[number as usize].cell.is_over(generation)
     }
 
@@ -137,9 +141,15 @@ impl Shard {
 }
 
 /// How a life ends whose hook panicked.
-pub(super) fn crash(hook: &'static str, caught: Caught) -> Fate {
+pub(super) fn crash(hook: &'static str, caught: Caught) -> Ending {
     let Caught { exit, backtrace } = caught;
-    Fate::Crash(Box::new(Ending { hook, backtrace, ..Ending::plain(exit) }))
+    Ending { hook, backtrace, ..Ending::plain(exit) }
+}
+
+/// How a life ends whose hook has failed.
+pub(super) fn failure(hook: &'static str, fault: Fault) -> Ending {
+    let exit = Exit::Error { code: fault.code, text: fault.text };
+    Ending { hook, ..Ending::plain(exit) }
 }
 
 fn panic_text(exit: Exit) -> String {

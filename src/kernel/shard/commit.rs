@@ -8,7 +8,7 @@ use contract::lifecycle::Exit;
 use contract::message::Message;
 
 use super::Shard;
-use crate::lane::NUMBER_BLOCK;
+use crate::lane::{LaneEnd, NUMBER_BLOCK};
 use crate::order::{Ending, LifeChange, Output};
 use crate::parcel::{MessageSlip, Parcel};
 use crate::unwind::{discard, guarded};
@@ -123,7 +123,7 @@ impl Shard {
             // To nobody, such as the sender of a message from outside: there is no one to tell.
             return discard(message);
         }
-        let number = self.next_number();
+        let number = self.numbers.next(&self.end);
         let id = MessageId { from, number };
         if self.keeping {
             self.tell_accepted(to, id, &message, within, out);
@@ -162,16 +162,26 @@ impl Shard {
             }
         }
     }
+}
 
+/// The numbers of the messages that are sent from here, one block after the other.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    next: u32,
+    /// How many of the block may be given out.
+    left: u32,
+}
+
+impl Numbers {
     /// The number of the next message that a component of this shard sends.
-    fn next_number(&mut self) -> u32 {
-        if self.numbers_left == 0 {
-            self.next_number = self.end.take_numbers();
-            self.numbers_left = NUMBER_BLOCK;
+    #[inline]
+    pub(super) fn next(&mut self, end: &LaneEnd) -> u32 {
+        if self.left == 0 {
+            (self.next, self.left) = (end.take_numbers(), NUMBER_BLOCK);
         }
-        self.numbers_left -= 1;
-        let number = self.next_number;
-        self.next_number = number.wrapping_add(1);
+        self.left -= 1;
+        let number = self.next;
+        self.next = number.wrapping_add(1);
         number
     }
 }

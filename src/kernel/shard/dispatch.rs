@@ -9,23 +9,14 @@ use contract::lifecycle::Exit;
 use contract::message::Message;
 
 use super::call::Fate;
-use super::slot::{Phase, Slot};
+use super::slot::Phase;
 use super::stall::Task;
 use super::{Shard, dead};
 use crate::interpose::{Envelope, Hook, MessageVerdict};
-use crate::lane::Mail;
 use crate::order::{Ending, Output};
 use crate::parcel::{AnswerSlip, MessageSlip, Parcel, TimerSlip};
-use crate::prefetch::prefetch;
 use crate::timers::Timer;
 use crate::unwind::{discard, guarded};
-
-/// So many parcels are taken out of the lane at a time: as many as a processor fetches side by
-/// side from memory, and some.
-const BATCH: usize = 32;
-/// So far ahead of its turn a receiver's slot, and then its value, is asked from memory.
-const FETCH_SLOT: usize = 16;
-const FETCH_COMPONENT: usize = 8;
 
 impl Shard {
     /// Serves the first timer that is due; false if there is none.
@@ -70,97 +61,6 @@ impl Shard {
         false
     }
 
-    /// The next parcel of the lane.
-    #[inline]
-    pub(super) fn next_from_lane(&mut self) -> Option<Parcel> {
-        if self.batch.len() == 0 {
-            if !self.is_large() {
-                // What is taken out is lost for a while with a lost thread: one at a time.
-                match self.end.take_mail()? {
-                    Mail::One(parcel) => return Some(parcel),
-                    Mail::Many(parcels) => self.batch = parcels.into_iter(),
-                }
-            } else {
-                self.take_batch();
-            }
-        }
-        let parcel = self.batch.next()?;
-        if self.is_large() {
-            let rest = self.batch.as_slice();
-            self.fetch_ahead(rest.get(FETCH_SLOT), rest.get(FETCH_COMPONENT));
-        }
-        Some(parcel)
-    }
-
-    /// Whether there are more components than stay in a processor's cache by themselves.
-    fn is_large(&self) -> bool {
-        self.slots.len() > BATCH
-    }
-
-    /// Takes some parcels out of the lane, so that their receivers are on their way from memory
-    /// together and not one after the other.
-    fn take_batch(&mut self) {
-        let mut batch = Vec::new();
-        while batch.len() < BATCH
-            && let Some(mail) = self.end.take_mail()
-        {
-            match mail {
-                Mail::One(parcel) => {
-                    batch.reserve(if batch.is_empty() { BATCH } else { 1 });
-                    batch.push(parcel);
-                }
-                Mail::Many(parcels) if batch.is_empty() => batch = parcels,
-                Mail::Many(parcels) => batch.extend(parcels),
-            }
-        }
-        batch.iter().take(FETCH_SLOT).for_each(|parcel| self.fetch_slot(parcel));
-        batch.iter().take(FETCH_COMPONENT).for_each(|parcel| self.fetch_component(parcel));
-        self.batch = batch.into_iter();
-    }
-
-    /// Has what is needed soon fetched from memory.
-    fn fetch_ahead(&self, soon: Option<&Parcel>, sooner: Option<&Parcel>) {
-        if let Some(soon) = soon {
-            self.fetch_slot(soon);
-        }
-        if let Some(sooner) = sooner {
-            self.fetch_component(sooner);
-        }
-    }
-
-    fn fetch_slot(&self, parcel: &Parcel) {
-        if let Some(slot) = self.slots.get(parcel.to().slot() as usize) {
-            prefetch(slot);
-        }
-    }
-
-    fn fetch_component(&self, parcel: &Parcel) {
-        let slot = self.slots.get(parcel.to().slot() as usize);
-        if let Some(life) = slot.and_then(|slot| slot.life.as_ref()) {
-            prefetch(&*life.component);
-        }
-    }
-
-    pub(super) fn take_local(&mut self, out: &mut Vec<Output>) -> bool {
-        let Some(parcel) = self.local.pop_front() else { return false };
-        if self.is_large() {
-            self.fetch_ahead(self.local.get(FETCH_SLOT), self.local.get(FETCH_COMPONENT));
-        }
-        self.dispatch(parcel, out);
-        true
-    }
-
-    pub(super) fn take_lane(&mut self, out: &mut Vec<Output>) -> bool {
-        let Some(parcel) = self.next_from_lane() else { return false };
-        if self.end.is_retired() {
-            // It was the successor's already.
-            self.hand_back(parcel);
-            return false;
-        }
-        self.dispatch(parcel, out);
-        true
-    }
-
     /// Puts a running component with waiting mail on the ready list.
     pub(super) fn make_ready(&mut self, number: u32) {
         let Some(slot) = self.slots.get_mut(number as usize) else { return };
@@ -171,52 +71,7 @@ impl Shard {
     }
 
     /// Takes in a parcel from the lane or from this shard. An interposer has its say first.
-    #[inline]
     pub(super) fn dispatch(&mut self, parcel: Parcel, out: &mut Vec<Output>) {
-        match parcel {
-            Parcel::Message { to, from, number, message } if self.is_plain_for(to) => {
-                let id = MessageId { from, number };
-                self.hand_over(to.slot(), id, message, out);
-            }
-            parcel => self.dispatch_with_care(parcel, out),
-        }
-    }
-
-    /// Whether a message to that component goes straight to its hook, and nobody is to be told
-    /// or asked: what most messages are.
-    fn is_plain_for(&self, to: ComponentId) -> bool {
-        self.plain
-            && to.shard() == self.number
-            && self.waiting.is_empty()
-            && self.slots.get(to.slot() as usize).is_some_and(Slot::takes_at_once)
-    }
-
-    /// Hands a message to its hook. What [`Shard::deliver_message`] comes to where it has
-    /// nothing to tell, ask or keep.
-    fn hand_over(&mut self, number: u32, id: MessageId, message: Message, out: &mut Vec<Output>) {
-        let call = Call { message: id, delivery: 1, ..self.plain_call() };
-        let hook = |c: &mut dyn Component, cx: &mut Context<'_>| c.message(&message, cx);
-        match self.call(number, call, "message", hook) {
-            Ok(()) => {
-                let exits = !self.effects.is_empty() && self.commit(number, out);
-                if let Message::Value(payload) = message {
-                    discard(payload);
-                }
-                if exits {
-                    self.end(number, Ending::plain(Exit::Normal), out);
-                }
-            }
-            Err(fate) => {
-                let slip = MessageSlip { id, message, expires: None, failed: 0, passed: true };
-                match fate {
-                    Fate::Crash(ending) => self.message_failed(number, slip, *ending, out),
-                    Fate::TooLate => self.came_too_late(number, Some(slip), out),
-                }
-            }
-        }
-    }
-
-    fn dispatch_with_care(&mut self, parcel: Parcel, out: &mut Vec<Output>) {
         if parcel.to().shard() != self.number {
             return self.forward(parcel, out);
         }
@@ -238,7 +93,7 @@ impl Shard {
                 self.accept(parcel, out);
                 match copy {
                     Some(copy) if self.gone => self.hand_back(copy),
-                    Some(copy) if self.is_stuck() => self.local.push_front(copy),
+                    Some(copy) if self.is_stuck() => self.near.push_front(copy),
                     Some(copy) => self.accept(copy, out),
                     None => {}
                 }
@@ -393,7 +248,7 @@ impl Shard {
     }
 
     /// A life ended with a message in its hands.
-    fn message_failed(
+    pub(super) fn message_failed(
         &mut self,
         number: u32,
         slip: MessageSlip,

@@ -113,8 +113,10 @@ impl Shard {
     /// to its neighbours does not go through the lane, and must not overtake it.
     fn take_over(&mut self, out: &mut Vec<Output>) {
         if std::mem::take(&mut self.fresh) {
-            while let Some(parcel) = self.next_from_lane() {
-                self.dispatch(parcel, out);
+            while self.fill_batch() {
+                while let Some(parcel) = self.batch.pop_front() {
+                    self.dispatch(parcel, out);
+                }
             }
         }
     }
@@ -149,10 +151,8 @@ impl Shard {
             }
             Err(caught) if !too_late => {
                 self.instead = None;
-                if let Fate::Crash(ending) = crash("start", *caught) {
-                    let change = LifeChange::Ended(*ending);
-                    out.push(Output::Life(LifeEvent { id, generation, change }));
-                }
+                let change = LifeChange::Ended(crash("start", *caught));
+                out.push(Output::Life(LifeEvent { id, generation, change }));
             }
             made => {
                 self.instead = None;

@@ -64,9 +64,8 @@ impl Shard {
             let outbox = std::mem::take(&mut self.slots[number as usize].rest.outbox);
             outbox.into_parcels().for_each(|parcel| self.hand_back_asked(parcel));
         }
-        let local = std::mem::take(&mut self.local);
-        let batch = std::mem::take(&mut self.batch);
-        local.into_iter().chain(batch).for_each(|parcel| self.hand_back(parcel));
+        let queues = [&mut self.near, &mut self.local, &mut self.batch].map(std::mem::take);
+        queues.into_iter().flatten().for_each(|parcel| self.hand_back(parcel));
     }
 
     /// Hands back what an interposer has been asked about already.

@@ -87,11 +87,6 @@ impl Slot {
         self.life.as_ref().is_some_and(|life| life.phase == Phase::Running)
     }
 
-    /// Whether a message may be handed over as soon as it comes.
-    pub(super) fn takes_at_once(&self) -> bool {
-        self.is_running() && !self.has_mail
-    }
-
     /// The life in this slot, if it is that one.
     pub(super) fn life_of(&mut self, generation: Generation) -> Option<&mut Life> {
         self.life.as_mut().filter(|life| life.generation == generation)
