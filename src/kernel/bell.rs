@@ -47,14 +47,23 @@ impl Bell {
     }
 
     /// Whether the receiver sleeps, or is about to. By now it may be otherwise.
+    #[inline]
     pub(crate) fn is_parked(&self) -> bool {
         self.parked.load(Ordering::Relaxed)
     }
 
     /// Wakes the receiver, if it sleeps. Comes after the mail.
+    #[inline]
     pub(crate) fn ring(&self) {
         fence(Ordering::SeqCst);
-        if !self.parked.load(Ordering::Relaxed) || !self.parked.swap(false, Ordering::AcqRel) {
+        if self.parked.load(Ordering::Relaxed) {
+            self.wake();
+        }
+    }
+
+    #[cold]
+    fn wake(&self) {
+        if !self.parked.swap(false, Ordering::AcqRel) {
             return;
         }
         let waker = self.lock().take();

@@ -275,6 +275,7 @@ impl Board {
     }
 
     /// Whether any inbox of the host is full.
+    #[inline]
     pub(crate) fn is_pressed(&self) -> bool {
         self.pressed.load(Ordering::Relaxed) != 0
     }

@@ -22,6 +22,7 @@ pub mod lane;
 pub mod lifecycle;
 pub mod order;
 pub mod parcel;
+mod pipe;
 pub mod port;
 mod prefetch;
 pub mod shard;

@@ -1,12 +1,13 @@
 //! A sender's own way into the shards of a host, for whoever sends much from one thread.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use contract::id::ComponentId;
 use contract::message::Message;
 
 use crate::board::Board;
-use crate::lane::{Lane, NUMBER_BLOCK};
+use crate::lane::{Lane, NUMBER_BLOCK, Way};
 use crate::parcel::Parcel;
 
 /// So much mail may wait in front of a shard before whoever is outside is refused.
@@ -31,7 +32,9 @@ pub struct Port {
 #[derive(Debug)]
 struct Berth {
     lane: Lane,
-    gathered: Vec<Parcel>,
+    /// Laid when it is first needed.
+    way: Option<Way>,
+    gathered: VecDeque<Parcel>,
     /// The number of the next message, and how many may be given out.
     number: u32,
     numbers_left: u32,
@@ -49,7 +52,8 @@ impl Port {
     pub fn new(lanes: impl IntoIterator<Item = Lane>, board: Arc<Board>, gathers: usize) -> Self {
         let berth = |lane| Berth {
             lane,
-            gathered: Vec::new(),
+            way: None,
+            gathered: VecDeque::new(),
             number: 0,
             numbers_left: 0,
             until_look: LOOK_EVERY,
@@ -61,13 +65,14 @@ impl Port {
     ///
     /// # Errors
     /// The message, if the receiver has no room for it at present, or does not exist.
-    #[inline]
+    // Always: a message that has to be written down to be passed is slow to be read again.
+    #[inline(always)]
     pub fn send(&mut self, to: ComponentId, message: impl Into<Message>) -> Result<(), Unsent> {
         let message = message.into();
         let Some(berth) = self.berths.get_mut(usize::from(to.shard())) else {
             return Err(Unsent(message));
         };
-        if self.board.is_pressed() && self.board.view(to).is_some_and(|cell| cell.is_full()) {
+        if self.board.is_pressed() && is_full(&self.board, to) {
             return Err(Unsent(message));
         }
         berth.until_look -= 1;
@@ -77,13 +82,13 @@ impl Port {
         let number = berth.next_number();
         let parcel = Parcel::Message { to, from: ComponentId::OUTSIDE, number, message };
         if self.gathers == 1 {
-            berth.lane.send(parcel);
+            berth.way().send(parcel);
             return Ok(());
         }
         if berth.gathered.capacity() == 0 {
             berth.gathered.reserve_exact(self.gathers);
         }
-        berth.gathered.push(parcel);
+        berth.gathered.push_back(parcel);
         if berth.gathered.len() >= self.gathers || berth.lane.is_parked() {
             berth.flush();
         }
@@ -96,14 +101,20 @@ impl Port {
     }
 }
 
+#[cold]
+fn is_full(board: &Board, to: ComponentId) -> bool {
+    board.view(to).is_some_and(|cell| cell.is_full())
+}
+
 impl Berth {
     /// Whether the shard is not too far behind. To be asked again at the next message if it is.
     fn has_room(&mut self) -> bool {
-        let has_room = self.lane.mail() < LANE_MAX;
+        let has_room = self.way().waiting() < LANE_MAX;
         self.until_look = if has_room { LOOK_EVERY } else { 1 };
         has_room
     }
 
+    #[inline]
     fn next_number(&mut self) -> u32 {
         if self.numbers_left == 0 {
             self.number = self.lane.next_numbers(NUMBER_BLOCK);
@@ -115,9 +126,16 @@ impl Berth {
         number
     }
 
+    #[inline]
+    fn way(&mut self) -> &mut Way {
+        self.way.get_or_insert_with(|| self.lane.way())
+    }
+
     fn flush(&mut self) {
         if !self.gathered.is_empty() {
-            self.lane.send_all(std::mem::take(&mut self.gathered));
+            let mut gathered = std::mem::take(&mut self.gathered);
+            self.way().send_all(&mut gathered);
+            self.gathered = gathered;
         }
     }
 }
@@ -133,7 +151,7 @@ mod tests {
     use std::task::{Wake, Waker};
 
     use super::*;
-    use crate::lane::{LaneEnd, Mail, lane};
+    use crate::lane::{LaneEnd, lane};
 
     const TO: ComponentId = ComponentId::new(0, 0);
 
@@ -143,19 +161,13 @@ mod tests {
         (Port::new([lane], Arc::default(), gathers), end)
     }
 
-    /// What lies in the lane: numbers and words, together what was sent together.
-    fn arrived(end: &LaneEnd) -> Vec<Vec<(u32, u64)>> {
+    /// What lies in the lane: numbers and words.
+    fn arrived(end: &LaneEnd) -> Vec<(u32, u64)> {
         let read = |parcel: Parcel| match parcel {
             Parcel::Message { number, message, .. } => (number, message.word().unwrap()),
             other => unreachable!("only messages are sent, not {other:?}"),
         };
-        let mails = std::iter::from_fn(|| end.take_mail());
-        mails
-            .map(|mail| match mail {
-                Mail::One(parcel) => vec![read(parcel)],
-                Mail::Many(parcels) => parcels.into_iter().map(read).collect(),
-            })
-            .collect()
+        end.take_all_mail().into_iter().map(read).collect()
     }
 
     #[test]
@@ -164,7 +176,7 @@ mod tests {
         for word in 7..9 {
             port.send(TO, Message::Word(word)).unwrap();
         }
-        assert_eq!(arrived(&end), [[(1, 7)], [(2, 8)]]);
+        assert_eq!(arrived(&end), [(1, 7), (2, 8)]);
     }
 
     #[test]
@@ -173,13 +185,12 @@ mod tests {
         for word in 0..7 {
             port.send(TO, Message::Word(word)).unwrap();
         }
-        let [first, second] = [[(1, 0), (2, 1), (3, 2)], [(4, 3), (5, 4), (6, 5)]];
-        assert_eq!(arrived(&end), [first, second]);
+        assert_eq!(arrived(&end), [(1, 0), (2, 1), (3, 2), (4, 3), (5, 4), (6, 5)]);
         port.flush();
-        assert_eq!(arrived(&end), [[(7, 6)]]);
+        assert_eq!(arrived(&end), [(7, 6)]);
         port.send(TO, Message::Word(7)).unwrap();
         drop(port);
-        assert_eq!(arrived(&end), [[(8, 7)]]);
+        assert_eq!(arrived(&end), [(8, 7)]);
     }
 
     struct Nobody;
@@ -194,7 +205,7 @@ mod tests {
         assert!(end.park(&Waker::from(Arc::new(Nobody))));
         port.send(TO, Message::Word(1)).unwrap();
         port.send(TO, Message::Word(2)).unwrap();
-        assert_eq!(arrived(&end), [[(1, 1)]], "it is awake now, and has the first");
+        assert_eq!(arrived(&end), [(1, 1)], "it is awake now, and has the first");
     }
 
     #[test]
@@ -220,6 +231,6 @@ mod tests {
         for port in &mut ports {
             port.send(TO, Message::Word(0)).unwrap();
         }
-        assert_eq!(arrived(&end), [[(1, 0)], [(1 + NUMBER_BLOCK, 0)]]);
+        assert_eq!(arrived(&end), [(1, 0), (1 + NUMBER_BLOCK, 0)]);
     }
 }

@@ -14,6 +14,7 @@ mod dead;
 mod dispatch;
 mod orders;
 mod pressure;
+mod queue;
 mod retire;
 mod run;
 mod slot;
@@ -29,12 +30,13 @@ use contract::time::{Moment, WallTime};
 
 use crate::board::{Board, Pulse};
 use crate::interpose::Interposer;
-use crate::lane::{Lane, LaneEnd};
+use crate::lane::{Lane, LaneEnd, Way};
 use crate::order::{Order, Output};
 use crate::parcel::Parcel;
 use crate::timers::{Timer, Timers};
 use crate::unwind::{discard, keep_quiet};
 use commit::Numbers;
+use queue::Queue;
 use run::Source;
 use slot::{Life, Rest, Slot};
 use stall::{Instead, Stalled};
@@ -69,14 +71,16 @@ pub struct Shard {
     end: LaneEnd,
     /// Every shard's lane, this one's included, by number.
     lanes: Arc<[Lane]>,
+    /// Its own ways into them, by number, as far as it has sent anything there.
+    ways: Vec<Option<Way>>,
     board: Arc<Board>,
     pulse: Arc<Pulse>,
     /// Mail between components of this shard, which needs no lane: what has been sent, and
     /// before that what is being handed over.
     local: VecDeque<Parcel>,
-    near: VecDeque<Parcel>,
+    near: Queue,
     /// Mail that has been taken out of the lane.
-    batch: VecDeque<Parcel>,
+    batch: Queue,
     /// Running components with mail in their inbox.
     ready: VecDeque<u32>,
     /// Components with messages that their receivers have no room for.
@@ -135,11 +139,12 @@ impl Shard {
             slots: Vec::new(),
             end,
             lanes,
+            ways: Vec::new(),
             board,
             pulse,
             local: VecDeque::new(),
-            near: VecDeque::new(),
-            batch: VecDeque::new(),
+            near: Queue::default(),
+            batch: Queue::default(),
             ready: VecDeque::new(),
             waiting: VecDeque::new(),
             relieved: false,
@@ -331,6 +336,7 @@ impl Shard {
         self.clock = clock;
         self.base = clock.now;
         self.pulse.turn(clock.now);
+        self.end.begin_turn();
     }
 
     fn end_turn(&mut self, handled: usize) -> Turn {
@@ -370,7 +376,7 @@ impl Drop for Shard {
             outbox.into_parcels().for_each(discard);
             discard(registration);
         }
-        let queues = [&mut self.near, &mut self.local, &mut self.batch];
-        queues.into_iter().flat_map(|queue| queue.drain(..)).for_each(discard);
+        let queues = [self.near.take_all(), std::mem::take(&mut self.local), self.batch.take_all()];
+        queues.into_iter().flatten().for_each(discard);
     }
 }

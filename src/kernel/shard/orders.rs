@@ -13,6 +13,7 @@ use contract::lifecycle::Exit;
 
 use super::Shard;
 use super::call::{Fate, crash};
+use super::run::Source;
 use super::slot::{Life, Phase, Slot};
 use super::stall::Task;
 use crate::interpose::Hook;
@@ -112,11 +113,12 @@ impl Shard {
     /// What a store has kept lies in the lane before the first life begins. What that life sends
     /// to its neighbours does not go through the lane, and must not overtake it.
     fn take_over(&mut self, out: &mut Vec<Output>) {
-        if std::mem::take(&mut self.fresh) {
-            while self.fill_batch() {
-                while let Some(parcel) = self.batch.pop_front() {
-                    self.dispatch(parcel, out);
-                }
+        if !std::mem::take(&mut self.fresh) {
+            return;
+        }
+        while self.has_at_hand(Source::Lane) && self.end.begin_steadily() {
+            if let Some(parcel) = self.batch.pop_front() {
+                self.dispatch(parcel, out);
             }
         }
     }

@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use contract::id::ComponentId;
 
 use super::Shard;
+use crate::lane::Way;
 use crate::order::{Order, Output};
 use crate::parcel::Parcel;
 
@@ -96,7 +97,16 @@ impl Shard {
         if waits || self.board.is_pressed() && self.board.view(to).is_some_and(|v| v.is_full()) {
             return self.press(sender, parcel, out);
         }
-        self.lanes[usize::from(to.shard())].send(parcel);
+        self.way(to.shard()).send(parcel);
+    }
+
+    /// The way to another shard.
+    fn way(&mut self, to: u8) -> &mut Way {
+        let index = usize::from(to);
+        if self.ways.len() <= index {
+            self.ways.resize_with(index + 1, || None);
+        }
+        self.ways[index].get_or_insert_with(|| self.lanes[index].way_from(self.number))
     }
 
     /// A message waits with its sender.
@@ -127,10 +137,10 @@ impl Shard {
     }
 
     /// Asks another shard to say when there is room.
-    fn ask(&self, to: ComponentId) {
+    fn ask(&mut self, to: ComponentId) {
         if to.shard() != self.number {
-            let lane = &self.lanes[usize::from(to.shard())];
-            lane.send(Parcel::Ask { to, shard: self.number });
+            let shard = self.number;
+            self.way(to.shard()).send(Parcel::Ask { to, shard });
         }
     }
 
@@ -212,10 +222,9 @@ impl Shard {
             self.make_ready(line.to.slot());
         } else {
             let room = self.board.view(line.to).map_or(usize::MAX, |view| view.room());
-            let lane = &self.lanes[usize::from(line.to.shard())];
             for parcel in line.parcels.drain(..room.min(before)) {
                 self.tell_held_back(&parcel, false, out);
-                lane.send(parcel);
+                self.way(line.to.shard()).send(parcel);
             }
             if !line.parcels.is_empty() {
                 self.ask(line.to);

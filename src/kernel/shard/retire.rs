@@ -64,8 +64,10 @@ impl Shard {
             let outbox = std::mem::take(&mut self.slots[number as usize].rest.outbox);
             outbox.into_parcels().for_each(|parcel| self.hand_back_asked(parcel));
         }
-        let queues = [&mut self.near, &mut self.local, &mut self.batch].map(std::mem::take);
+        let queues = [self.near.take_all(), std::mem::take(&mut self.local)];
         queues.into_iter().flatten().for_each(|parcel| self.hand_back(parcel));
+        // The successor has copies of these.
+        self.batch.take_all().into_iter().for_each(discard);
     }
 
     /// Hands back what an interposer has been asked about already.

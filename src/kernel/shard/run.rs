@@ -12,8 +12,8 @@ use contract::message::Message;
 
 use super::Shard;
 use super::call::{crash, failure};
+use super::queue::Queue;
 use super::slot::{Phase, Slot};
-use crate::lane::Mail;
 use crate::order::{Ending, Output};
 use crate::parcel::{MessageSlip, Parcel};
 use crate::prefetch::prefetch;
@@ -21,7 +21,7 @@ use crate::unwind::{Caught, discard, guarded};
 
 /// So many parcels are taken out of the lane at a time: as many as a processor fetches side by
 /// side from memory, and some.
-const BATCH: usize = 32;
+const BATCH: usize = 64;
 /// So far ahead of its turn a receiver's slot, and then its value, is asked from memory.
 const FETCH_SLOT: usize = 16;
 const FETCH_COMPONENT: usize = 8;
@@ -64,21 +64,18 @@ impl Shard {
             };
             self.pulse.leave();
             match result {
-                Ok(Stop::Done) => {}
+                Ok(Stop::Done) => continue,
                 Ok(Stop::Other) => {
-                    let Some(parcel) = self.take_first(source) else { continue };
+                    if source == Source::Lane && !self.end.begin_steadily() {
+                        return (handed, true);
+                    }
+                    let Some(parcel) = self.queue(source).pop_front() else { continue };
                     self.dispatch(parcel, out);
-                    handed += 1;
                 }
-                Ok(Stop::Back(result)) => {
-                    self.has_come_back(source, Ok(result), out);
-                    handed += 1;
-                }
-                Err(caught) => {
-                    self.has_come_back(source, Err(caught), out);
-                    handed += 1;
-                }
+                Ok(Stop::Back(result)) => self.has_come_back(source, Ok(result), out),
+                Err(caught) => self.has_come_back(source, Err(caught), out),
             }
+            handed += 1;
             if self.is_stuck() || out.len() > told && self.has_urgent(&out[told..]) {
                 return (handed, true);
             }
@@ -94,26 +91,37 @@ impl Shard {
 
     /// Hands messages over, for as long as nothing else comes up. `handed` counts them.
     ///
-    /// Runs guarded as a whole: nothing here may panic but the code of components.
-    #[inline]
+    /// Runs guarded as a whole: nothing in here panics but the code of components.
     fn run(&mut self, source: Source, most: usize, handed: &mut usize) -> Stop {
+        loop {
+            match self.run_through(source, most, handed) {
+                Stop::Done if *handed < most && self.has_at_hand(source) => {}
+                stop => return stop,
+            }
+        }
+    }
+
+    /// The same, with what lies side by side in the queue.
+    #[inline(always)]
+    fn run_through(&mut self, source: Source, most: usize, handed: &mut usize) -> Stop {
         let is_large = self.is_large();
         let Shard { slots, effects, pulse, end, local, near, batch, numbers, .. } = self;
+        if end.has_orders() {
+            return Stop::Other;
+        }
         let (shard, clock) = (self.number, self.clock);
-        let queue = match source {
+        let Queue { parcels, done } = match source {
             Source::Local => near,
             Source::Lane => batch,
         };
-        while *handed < most {
+        let (parcels, _) = parcels.as_mut_slices();
+        let last = parcels.len().min(*done + most - *handed);
+        while *done < last {
             if is_large {
-                fetch_ahead(slots, queue.get(FETCH_SLOT), queue.get(FETCH_COMPONENT));
+                fetch_ahead(slots, &parcels[*done..]);
             }
-            let (to, from, number, message) = match queue.front() {
-                Some(Parcel::Message { to, from, number, message }) => {
-                    (*to, *from, *number, message)
-                }
-                Some(_) => return Stop::Other,
-                None => return Stop::Done,
+            let Parcel::Message { to, from, number, message } = &mut parcels[*done] else {
+                return Stop::Other;
             };
             let slot = match slots.get_mut(to.slot() as usize) {
                 Some(slot) if to.shard() == shard && !slot.has_mail => slot,
@@ -124,12 +132,15 @@ impl Shard {
                 Some(life) if life.phase == Phase::Running => life,
                 _ => return Stop::Other,
             };
-            let message_id = MessageId { from, number };
+            let message_id = MessageId { from: *from, number: *number };
             let call = Call { now: clock.now, utc: clock.utc, message: message_id, delivery: 1 };
             let generation = life.generation;
-            let identity = Identity { name: &rest.registration.name, id: to, generation };
+            let identity = Identity { name: &rest.registration.name, id: *to, generation };
             let mut cx = Context::new(call, identity, &mut life.tickets, effects, &cell.lease);
             pulse.enter(to.slot(), generation);
+            if source == Source::Lane {
+                end.begin();
+            }
             let result = life.component.message(message, &mut cx);
             if result.is_err() || end.is_retired() || end.has_orders() {
                 return Stop::Back(result);
@@ -139,17 +150,16 @@ impl Shard {
                 // What most messages bring about, if anything.
                 [Effect::Send { to: next, .. }] if next.shard() == shard => {
                     if let Some(Effect::Send { to: next, message }) = effects.pop() {
-                        let number = numbers.next(end);
-                        local.push_back(Parcel::Message { to: next, from: to, number, message });
+                        let (from, number) = (*to, numbers.next(end));
+                        local.push_back(Parcel::Message { to: next, from, number, message });
                     }
                 }
                 _ => return Stop::Back(result),
             }
+            *done += 1;
             *handed += 1;
-            if let Some(Parcel::Message { message: Message::Value(payload), .. }) =
-                queue.pop_front()
-            {
-                discard(payload);
+            if let Message::Value(_) = message {
+                discard(std::mem::replace(message, Message::Word(0)));
             }
         }
         Stop::Done
@@ -163,7 +173,7 @@ impl Shard {
         result: Result<Result<(), Fault>, Box<Caught>>,
         out: &mut Vec<Output>,
     ) {
-        let parcel = self.take_first(source);
+        let parcel = self.queue(source).pop_front();
         let Some(Parcel::Message { to, from, number: sent, message }) = parcel else {
             unreachable!("a run stops at the message that it was at, not at {parcel:?}");
         };
@@ -192,54 +202,39 @@ impl Shard {
     }
 
     /// Whether there is mail of that source at hand; fetches some if there is not.
-    fn has_at_hand(&mut self, source: Source) -> bool {
+    #[inline]
+    pub(super) fn has_at_hand(&mut self, source: Source) -> bool {
+        if !self.queue(source).is_empty() {
+            return true;
+        }
         match source {
             Source::Local => {
-                if self.near.is_empty() {
-                    std::mem::swap(&mut self.near, &mut self.local);
-                }
+                self.near.forget_done();
+                std::mem::swap(&mut self.near.parcels, &mut self.local);
                 !self.near.is_empty()
             }
-            Source::Lane => {
-                if !self.batch.is_empty() {
-                    return true;
-                }
-                let has_mail = self.fill_batch();
-                if has_mail && self.end.is_retired() {
-                    // It was the successor's already.
-                    let batch = std::mem::take(&mut self.batch);
-                    batch.into_iter().for_each(|parcel| self.hand_back(parcel));
-                    return false;
-                }
-                has_mail
-            }
+            Source::Lane => self.fill_batch(),
         }
     }
 
-    fn take_first(&mut self, source: Source) -> Option<Parcel> {
+    fn queue(&mut self, source: Source) -> &mut Queue {
         match source {
-            Source::Local => self.near.pop_front(),
-            Source::Lane => self.batch.pop_front(),
+            Source::Local => &mut self.near,
+            Source::Lane => &mut self.batch,
         }
     }
 
     /// Takes some parcels out of the lane, so that their receivers are on their way from memory
     /// together and not one after the other. Answers whether there were any.
-    pub(super) fn fill_batch(&mut self) -> bool {
-        // What is taken out is lost for a while with a lost thread: one at a time where there is
-        // nothing to be gained.
-        let most = if self.is_large() { BATCH } else { 1 };
-        while self.batch.len() < most
-            && let Some(mail) = self.end.take_mail()
-        {
-            match mail {
-                Mail::One(parcel) => self.batch.push_back(parcel),
-                Mail::Many(parcels) => self.batch.extend(parcels),
-            }
-        }
-        if self.is_large() {
-            self.batch.iter().take(FETCH_SLOT).for_each(|parcel| fetch_slot(&self.slots, parcel));
-            let soon = self.batch.iter().take(FETCH_COMPONENT);
+    fn fill_batch(&mut self) -> bool {
+        // Where a hook may be stalled or traced, every parcel is seen to by itself.
+        let most = if self.plain { BATCH } else { 1 };
+        self.batch.forget_done();
+        let parcels = &mut self.batch.parcels;
+        self.end.take_mail(most, parcels);
+        if self.slots.len() > BATCH {
+            parcels.iter().take(FETCH_SLOT).for_each(|parcel| fetch_slot(&self.slots, parcel));
+            let soon = parcels.iter().take(FETCH_COMPONENT);
             soon.for_each(|parcel| fetch_component(&self.slots, parcel));
         }
         !self.batch.is_empty()
@@ -251,13 +246,13 @@ impl Shard {
     }
 }
 
-/// Has what is needed soon fetched from memory.
+/// Has what is needed soon for the parcels behind the first one fetched from memory.
 #[inline]
-fn fetch_ahead(slots: &[Slot], soon: Option<&Parcel>, sooner: Option<&Parcel>) {
-    if let Some(soon) = soon {
+fn fetch_ahead(slots: &[Slot], parcels: &[Parcel]) {
+    if let Some(soon) = parcels.get(FETCH_SLOT) {
         fetch_slot(slots, soon);
     }
-    if let Some(sooner) = sooner {
+    if let Some(sooner) = parcels.get(FETCH_COMPONENT) {
         fetch_component(slots, sooner);
     }
 }

@@ -1,15 +1,15 @@
 //! A carrier that is given up, and the one that takes its place (lifecycle.md 3.9).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use contract::id::{ComponentId, Generation};
+use contract::id::{ComponentId, Generation, MessageId};
 use contract::lifecycle::State;
 use contract::message::Message;
 use contract::time::Moment;
 
 use super::rig::{Called, GEN, Rig, outside, plain};
 use crate::interpose::{CallVerdict, Envelope, Hook, HookCall, Interposer, MessageVerdict};
-use crate::lane::Mail;
+
 use crate::order::Order;
 use crate::parcel::Parcel;
 use crate::shard::Shard;
@@ -73,9 +73,8 @@ fn a_stop_that_comes_back_on_a_lost_carrier_leaves_the_cell_to_its_successor() {
 }
 
 #[test]
-fn a_lost_carrier_hands_back_what_it_had_taken_out_of_the_lane_too() {
+fn a_lost_carrier_leaves_what_it_has_not_begun_with_to_its_successor() {
     let mut rig = Rig::new(1);
-    // Enough of them for mail to be taken out some at a time.
     let sinks: Vec<ComponentId> = (0..40).map(|_| rig.sink(0, plain)).collect();
     rig.turns();
     rig.shards[0].set_interposer(Some(Box::new(Unlucky)));
@@ -85,22 +84,55 @@ fn a_lost_carrier_hands_back_what_it_had_taken_out_of_the_lane_too() {
     }
     rig.turns();
     assert_eq!(rig.shards[0].stalled(), Some((sinks[0], GEN)));
-    assert_eq!(rig.lanes[0].mail(), 0, "it has them in hand");
     assert!(!rig.shards[0].has_work(rig.clock.now));
 
     let mut old = rig.replace(0);
     old.unstall(rig.clock, &mut Vec::new());
     let back: Vec<String> = ids_in(&rig.shards[0]);
-    let expected = ["0:0 outside/1 failed 1", "0:1 outside/2", "0:2 outside/3", "0:3 outside/4"];
+    let expected = ["0:1 outside/2", "0:2 outside/3", "0:3 outside/4", "0:0 outside/1 failed 1"];
     assert_eq!(back.len(), 4, "{back:?}");
     for (back, expected) in back.iter().zip(expected) {
         assert!(back.starts_with(expected), "{back} {expected}");
     }
 }
 
+/// The same where many messages are handed over in a row, and the carrier is given up in the
+/// middle of that.
+#[test]
+fn a_carrier_that_is_lost_in_the_middle_of_a_run_leaves_the_rest_of_it_to_its_successor() {
+    let mut rig = Rig::new(1);
+    let sink = rig.sink(0, plain);
+    let (lane, end) = (rig.lanes[0].clone(), Arc::new(Mutex::new(None)));
+    let given = Arc::clone(&end);
+    let hangs = rig.puppet(0, plain, move |called, _| {
+        if matches!(called, Called::Message(_)) {
+            *given.lock().unwrap() = Some(lane.replace_end());
+        }
+        Ok(())
+    });
+    rig.start(hangs, GEN);
+    rig.turns();
+    for word in 1..4 {
+        rig.tell(sink, word);
+    }
+    rig.tell(hangs, 4);
+    for word in 5..200 {
+        rig.tell(sink, word);
+    }
+    let mut old = rig.shards.remove(0);
+    while old.step(rig.clock, 100, &mut Vec::new()).more {}
+    assert!(old.is_retired());
+    assert_eq!(rig.journal.take(), ["0:0<-1", "0:0<-2", "0:0<-3"]);
+
+    let end = end.lock().unwrap().take().expect("it was replaced");
+    let left: Vec<MessageId> = end.take_all_mail().iter().filter_map(Parcel::message_id).collect();
+    let expected = (5..200).chain([4]).map(outside);
+    assert!(left.into_iter().eq(expected), "each once, in order");
+}
+
 fn ids_in(shard: &Shard) -> Vec<String> {
     let mut found = Vec::new();
-    while let Some(Mail::One(parcel)) = shard.end.take_mail() {
+    for parcel in shard.end.take_all_mail() {
         let failed = match &parcel {
             Parcel::Slip { slip, .. } => slip.failed,
             _ => 0,
