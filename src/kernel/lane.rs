@@ -2,7 +2,6 @@
 //! so that a full inbox never delays a stop. Whoever sends much has a pipe of its own beside
 //! them. A bell wakes the shard's driver, if it sleeps.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -14,12 +13,12 @@ use contract::message::Message;
 
 use crate::bell::Bell;
 use crate::order::Order;
-use crate::parcel::Parcel;
+use crate::parcel::{Parcel, WordSlip};
 use crate::pipe::{Inlet, Outlet, pipe};
 use crate::unwind::discard;
 
-/// So many parcels are taken out of a source at a time, unless they were gathered.
-const CHUNK: usize = 32;
+/// A pipe with fewer words than this is left alone for the rest of a turn.
+const DRY: usize = 32;
 /// A shard takes the numbers of its components' messages in blocks of so many.
 pub(crate) const NUMBER_BLOCK: u32 = 1_024;
 
@@ -111,13 +110,13 @@ impl Orders {
 /// How mail is taken out.
 #[derive(Debug, Default)]
 struct Intake {
-    /// Taken out of one source, and not by a carrier yet: if one is lost, its successor goes on
-    /// from here.
-    chunk: VecDeque<Parcel>,
-    /// Copies of what the carrier has taken out together, and how many parcels it had begun with
-    /// before that. If it is lost, its successor has those that it has not begun with.
-    copies: Vec<Copied>,
+    /// The words that the carrier has taken out together, and how many parcels carriers had begun
+    /// with before that. Shared with it: if it is lost, its successor goes on with those that it
+    /// has not begun with.
+    words: Arc<Vec<WordSlip>>,
     begun_before: u64,
+    /// Those that a lost carrier had not begun with.
+    left: Vec<WordSlip>,
     feeders: Vec<Feeder>,
     /// Which source is looked at next: the channel, then each pipe.
     next: usize,
@@ -126,7 +125,7 @@ struct Intake {
 /// A pipe, and the shard that sends through it, if it is one.
 #[derive(Debug)]
 struct Feeder {
-    outlet: Outlet<Parcel>,
+    outlet: Outlet<WordSlip, Parcel>,
     shard: Option<u8>,
     /// It had little in this turn, and is left alone until the next one: a sender whose every
     /// message is fetched at once is slowed down by that.
@@ -137,7 +136,42 @@ struct Feeder {
 #[derive(Debug)]
 pub(crate) struct Way {
     lane: Lane,
-    inlet: Inlet<Parcel>,
+    inlet: Inlet<WordSlip, Parcel>,
+}
+
+/// What a carrier has taken out: words, or one parcel of another kind.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// None if all have been begun with.
+    words: Option<Arc<Vec<WordSlip>>>,
+    /// So many of them have been begun with.
+    begun: usize,
+    pub(crate) other: Option<Parcel>,
+}
+
+impl Batch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words().is_empty() && self.other.is_none()
+    }
+
+    /// The words that it has not begun with.
+    #[inline]
+    pub(crate) fn words(&self) -> &[WordSlip] {
+        self.words.as_ref().map_or(&[], |words| &words[self.begun..])
+    }
+
+    /// All its words, and how many of them have been begun with, to be counted on.
+    #[inline]
+    pub(crate) fn parts(&mut self) -> (&[WordSlip], &mut usize) {
+        (self.words.as_ref().map_or(&[], |words| words), &mut self.begun)
+    }
+
+    /// Takes the first parcel out.
+    pub(crate) fn take_first(&mut self) -> Option<Parcel> {
+        let Some(word) = self.words().first().copied() else { return self.other.take() };
+        self.begun += 1;
+        Some(word.into())
+    }
 }
 
 /// A new lane: the end to send by, and the end to receive by.
@@ -179,11 +213,15 @@ impl Lane {
     /// has sent stays ahead of it.
     pub(crate) fn way_from(&self, shard: u8) -> Way {
         let mut intake = self.shared.intake();
-        let mut rest = intake.rest_from(shard);
+        let known = intake.feeders.iter_mut().find(|feeder| feeder.shard == Some(shard));
+        let old = known.map(|feeder| {
+            // Nobody's from now on: a carrier that was given up at the very moment may still put
+            // something in.
+            feeder.shard = None;
+            feeder.outlet.take_all()
+        });
         let mut inlet = intake.add(Some(shard));
-        if !rest.is_empty() {
-            inlet.send_all(&mut rest);
-        }
+        old.unwrap_or_default().into_iter().for_each(|parcel| inlet.send(parcel));
         Way { lane: self.clone(), inlet }
     }
 
@@ -225,7 +263,7 @@ impl Lane {
     pub fn mail(&self) -> usize {
         let intake = self.shared.intake();
         let pipes = intake.feeders.iter().map(|feeder| feeder.outlet.len()).sum::<usize>();
-        self.shared.mail.len() + intake.chunk.len() + pipes
+        self.shared.mail.len() + intake.left.len() + pipes
     }
 
     /// Puts an order in. When the shard is gone with its host, the order is dropped.
@@ -266,12 +304,12 @@ impl Shared {
     fn has_no_mail(&self) -> bool {
         self.mail.is_empty() && {
             let intake = self.intake();
-            intake.chunk.is_empty() && intake.feeders.iter().all(|feeder| feeder.outlet.is_empty())
+            intake.left.is_empty() && intake.feeders.iter().all(|feeder| feeder.outlet.is_empty())
         }
     }
 
     fn discard_parcels(&self) {
-        let mut batch = VecDeque::new();
+        let mut batch = Batch::default();
         while {
             let mut intake = self.intake();
             intake.begin_turn();
@@ -279,7 +317,7 @@ impl Shared {
             !batch.is_empty()
         } {
             // Payloads are component code, and nobody else catches what their drop panics with.
-            batch.drain(..).for_each(discard);
+            discard(std::mem::take(&mut batch));
         }
     }
 
@@ -300,126 +338,133 @@ impl Shared {
 }
 
 impl Intake {
-    fn add(&mut self, shard: Option<u8>) -> Inlet<Parcel> {
+    fn add(&mut self, shard: Option<u8>) -> Inlet<WordSlip, Parcel> {
         let (inlet, outlet) = pipe();
         self.feeders.push(Feeder { outlet, shard, is_dry: false });
         inlet
-    }
-
-    /// Takes out what that shard has sent. Its pipe is nobody's from then on: a carrier that was
-    /// given up at the very moment may still put something in.
-    fn rest_from(&mut self, shard: u8) -> VecDeque<Parcel> {
-        let (mut rest, mut batch) = (VecDeque::new(), VecDeque::new());
-        for feeder in self.feeders.iter_mut().filter(|feeder| feeder.shard == Some(shard)) {
-            feeder.shard = None;
-            while {
-                feeder.outlet.take(usize::MAX, &mut batch);
-                !batch.is_empty()
-            } {
-                rest.extend(batch.drain(..));
-            }
-        }
-        rest
     }
 
     fn begin_turn(&mut self) {
         self.feeders.iter_mut().for_each(|feeder| feeder.is_dry = false);
     }
 
-    /// Takes mail out into `batch`, which is empty: `most` parcels at most, and several only if
-    /// they can be copied.
-    #[inline]
-    fn take(&mut self, most: usize, shared: &Shared, batch: &mut VecDeque<Parcel>) {
-        self.copies.clear();
-        if self.chunk.is_empty() && !self.take_chunk(&shared.mail) {
-            return;
+    /// Takes mail out into `batch`, which is empty: words of one source, `most` at most, or one
+    /// other parcel.
+    fn take(&mut self, most: usize, shared: &Shared, batch: &mut Batch) {
+        batch.words = None;
+        // A lost carrier may still hold the list of before.
+        let mut words = Arc::get_mut(&mut self.words).map(std::mem::take).unwrap_or_default();
+        words.clear();
+        if self.left.is_empty() {
+            batch.other = self.take_from_next(most, &shared.mail, &mut words);
+        } else {
+            words.extend(self.left.drain(..most.min(self.left.len())));
+        }
+        if words.len() > most {
+            self.left.extend(words.drain(most..));
+        }
+        match Arc::get_mut(&mut self.words) {
+            Some(empty) => *empty = words,
+            None => self.words = Arc::new(words),
         }
         self.begun_before = shared.begun.0.load(Ordering::Relaxed);
-        let words = self.chunk.iter().take(most).map_while(Copied::of);
-        self.copies.extend(words);
-        let many = self.copies.len().max(1);
-        if many == self.chunk.len() {
-            std::mem::swap(batch, &mut self.chunk);
-        } else {
-            batch.extend(self.chunk.drain(..many));
-        }
+        (batch.words, batch.begun) = (Some(Arc::clone(&self.words)), 0);
     }
 
-    /// The carrier is lost: what it has taken out and not begun with is there again.
-    fn take_back(&mut self, begun: u64) {
-        let begun = usize::try_from(begun - self.begun_before).unwrap_or(usize::MAX);
-        for copied in self.copies.drain(..).skip(begun).rev() {
-            self.chunk.push_front(copied.into_parcel());
-        }
-    }
-
-    /// Takes a chunk of the next source that has any mail; false if none has.
-    fn take_chunk(&mut self, mail: &Receiver<Parcel>) -> bool {
+    /// Takes mail of the next source that has any.
+    fn take_from_next(
+        &mut self,
+        most: usize,
+        mail: &Receiver<Parcel>,
+        words: &mut Vec<WordSlip>,
+    ) -> Option<Parcel> {
         for _ in 0..=self.feeders.len() {
             let source = self.next;
             self.next = (source + 1) % (self.feeders.len() + 1);
-            match source.checked_sub(1) {
-                None => self.chunk.extend(mail.try_iter().take(CHUNK)),
-                Some(index) => self.take_from(index),
-            }
-            if !self.chunk.is_empty() {
-                return true;
+            let other = match source.checked_sub(1) {
+                None => mail.try_recv().ok(),
+                Some(index) => self.take_from(index, most, words),
+            };
+            if other.is_some() || !words.is_empty() {
+                return other;
             }
         }
-        false
+        None
     }
 
-    fn take_from(&mut self, index: usize) {
+    fn take_from(
+        &mut self,
+        index: usize,
+        most: usize,
+        words: &mut Vec<WordSlip>,
+    ) -> Option<Parcel> {
         let Feeder { outlet, is_dry, .. } = &mut self.feeders[index];
         if *is_dry {
-            return;
+            return None;
         }
-        outlet.take(CHUNK, &mut self.chunk);
-        *is_dry = self.chunk.len() < CHUNK;
-        if self.chunk.is_empty() && outlet.is_over() {
+        let other = outlet.take(most, words);
+        *is_dry = other.is_none() && words.len() < DRY;
+        if other.is_none() && words.is_empty() && outlet.is_over() {
             self.feeders.swap_remove(index);
             self.next = 0;
         }
+        other
+    }
+
+    /// The carrier is lost: the words that it has taken out and not begun with are there again.
+    fn take_back(&mut self, begun: u64) {
+        let begun = usize::try_from(begun - self.begun_before).unwrap_or(usize::MAX);
+        let mut left = self.words.get(begun..).map(<[_]>::to_vec).unwrap_or_default();
+        left.append(&mut self.left);
+        self.left = left;
+        self.words = Arc::default();
     }
 }
 
-/// A copy of a message that is a bare word. To copy any other is component code, which may take
-/// its time.
-#[derive(Debug, Clone, Copy)]
-struct Copied {
-    to: ComponentId,
-    from: ComponentId,
-    number: u32,
-    word: u64,
-}
-
-impl Copied {
-    #[inline]
-    fn of(parcel: &Parcel) -> Option<Self> {
-        match parcel {
-            Parcel::Message { to, from, number, message: Message::Word(word) } => {
-                Some(Copied { to: *to, from: *from, number: *number, word: *word })
-            }
-            _ => None,
+impl Outlet<WordSlip, Parcel> {
+    fn take_all(&mut self) -> Vec<Parcel> {
+        let (mut all, mut words) = (Vec::new(), Vec::new());
+        while !self.is_empty() {
+            let other = self.take(usize::MAX, &mut words);
+            all.extend(words.drain(..).map(Parcel::from));
+            all.extend(other);
         }
-    }
-
-    fn into_parcel(self) -> Parcel {
-        let Copied { to, from, number, word } = self;
-        Parcel::Message { to, from, number, message: Message::Word(word) }
+        all
     }
 }
 
 impl Way {
     /// Puts a parcel in. When the shard is gone with its host, the parcel is dropped.
-    #[inline]
     pub(crate) fn send(&mut self, parcel: Parcel) {
-        let Shared { bell, closed, .. } = &*self.lane.shared;
-        if closed.load(Ordering::Relaxed) {
-            return discard(parcel);
+        match parcel {
+            Parcel::Message { to, from, number, message: Message::Word(word) } => {
+                self.send_word(WordSlip { to, from, number, word });
+            }
+            parcel if self.is_closed() => discard(parcel),
+            parcel => {
+                self.inlet.send(parcel);
+                self.lane.shared.bell.ring();
+            }
         }
-        self.inlet.send(parcel);
-        bell.ring();
+    }
+
+    /// The same for a word.
+    #[inline]
+    pub(crate) fn send_word(&mut self, word: WordSlip) {
+        if !self.is_closed() {
+            self.inlet.send_word(word);
+            self.lane.shared.bell.ring();
+        }
+    }
+
+    /// Puts in words that were gathered, in this order, at the cost of one, and leaves an empty
+    /// list.
+    pub(crate) fn send_words(&mut self, words: &mut Vec<WordSlip>) {
+        if self.is_closed() {
+            return words.clear();
+        }
+        self.inlet.send_words(words);
+        self.lane.shared.bell.ring();
     }
 
     /// How much of what was put in waits.
@@ -427,15 +472,9 @@ impl Way {
         self.inlet.len()
     }
 
-    /// Puts in what was gathered, in this order, at the cost of one, and leaves an empty list.
-    /// When the shard is gone with its host, all of it is dropped.
-    pub(crate) fn send_all(&mut self, parcels: &mut VecDeque<Parcel>) {
-        let Shared { bell, closed, .. } = &*self.lane.shared;
-        if closed.load(Ordering::Relaxed) {
-            return parcels.drain(..).for_each(discard);
-        }
-        self.inlet.send_all(parcels);
-        bell.ring();
+    #[inline]
+    fn is_closed(&self) -> bool {
+        self.lane.shared.closed.load(Ordering::Relaxed)
     }
 }
 
@@ -477,10 +516,9 @@ impl LaneEnd {
         self.shared.intake().begin_turn();
     }
 
-    /// Takes mail into `batch`, which is empty: `most` parcels at most, and several only if they
-    /// are bare words. A retired end takes none: all mail is its successor's.
-    #[inline]
-    pub(crate) fn take_mail(&self, most: usize, batch: &mut VecDeque<Parcel>) {
+    /// Takes mail into `batch`, which is empty: bare words, `most` at most, or one other parcel. A
+    /// retired end takes none: all mail is its successor's.
+    pub(crate) fn take_mail(&self, most: usize, batch: &mut Batch) {
         debug_assert!(batch.is_empty());
         let mut intake = self.shared.intake();
         if !self.is_retired() {
@@ -514,13 +552,13 @@ impl LaneEnd {
     /// Takes all mail.
     #[cfg(test)]
     pub(crate) fn take_all_mail(&self) -> Vec<Parcel> {
-        let (mut batch, mut all) = (VecDeque::new(), Vec::new());
+        let (mut batch, mut all) = (Batch::default(), Vec::new());
         while {
             self.begin_turn();
             self.take_mail(usize::MAX, &mut batch);
             !batch.is_empty()
         } {
-            all.extend(batch.drain(..));
+            all.extend(std::iter::from_fn(|| batch.take_first()));
         }
         all
     }

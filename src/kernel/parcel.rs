@@ -51,6 +51,22 @@ pub enum Parcel {
     },
 }
 
+/// A message that is a bare word. 24 bytes that anybody can copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WordSlip {
+    pub(crate) to: ComponentId,
+    pub(crate) from: ComponentId,
+    pub(crate) number: u32,
+    pub(crate) word: u64,
+}
+
+impl From<WordSlip> for Parcel {
+    fn from(slip: WordSlip) -> Self {
+        let WordSlip { to, from, number, word } = slip;
+        Parcel::Message { to, from, number, message: Message::Word(word) }
+    }
+}
+
 /// A message that has more to it.
 #[derive(Debug)]
 pub struct MessageSlip {

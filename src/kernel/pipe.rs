@@ -1,8 +1,9 @@
-//! A pipe into a lane for one sender that sends much: a ring for what the shard keeps up with,
-//! and beside it a list for what it does not, and for what comes gathered. Taken out by whichever
-//! carrier the shard has. That order is kept where the two meet is checked in `tests/loom.rs`.
+//! A pipe into a lane for one sender that sends much: a ring for bare words that the shard keeps
+//! up with, and beside it a list for those that it does not, for what comes gathered, and for
+//! all other mail. Whichever carrier the shard has takes out. That order is kept where the two
+//! meet is checked in `tests/loom.rs`.
 //!
-//! One message at a time through the ring takes half of what a lock per message takes, and a
+//! One word at a time through the ring takes half of what a lock per message takes, and a
 //! quarter of the unbounded channel.
 
 use std::collections::VecDeque;
@@ -10,50 +11,56 @@ use std::collections::VecDeque;
 use crate::sync::{Arc, AtomicUsize, Consumer, Mutex, MutexGuard, Ordering, PoisonError, Producer};
 use crate::sync::{has_room, push, ring, take_some};
 
-/// Items in the ring at most.
+/// Words in the ring at most.
 const RING: usize = 1_024;
-/// Items of one chunk of the list at most, unless somebody has gathered more.
+/// Words of one chunk of the list at most, unless somebody has gathered more.
 const CHUNK: usize = 256;
 /// Empty chunks that are kept to be filled again.
 const SPARE: usize = 4;
 
-/// The sender's end.
+/// The sender's end. `W` is a bare word, `P` what else is sent.
 #[derive(Debug)]
-pub(crate) struct Inlet<T> {
-    ring: Producer<T>,
-    list: Arc<List<T>>,
+pub(crate) struct Inlet<W, P> {
+    ring: Producer<W>,
+    list: Arc<List<W, P>>,
 }
 
 /// The shard's end.
 #[derive(Debug)]
-pub(crate) struct Outlet<T> {
-    ring: Consumer<T>,
-    list: Arc<List<T>>,
+pub(crate) struct Outlet<W, P> {
+    ring: Consumer<W>,
+    list: Arc<List<W, P>>,
 }
 
 /// A new pipe.
-pub(crate) fn pipe<T>() -> (Inlet<T>, Outlet<T>) {
+pub(crate) fn pipe<W: Copy, P>() -> (Inlet<W, P>, Outlet<W, P>) {
     let (producer, consumer) = ring(RING);
     let list = Arc::new(List { waiting: AtomicUsize::new(0), inner: Mutex::new(Inner::new()) });
     let inlet = Inlet { ring: producer, list: Arc::clone(&list) };
     (inlet, Outlet { ring: consumer, list })
 }
 
-impl<T> Inlet<T> {
-    /// Puts one in.
+impl<W: Copy, P> Inlet<W, P> {
+    /// Puts a word in.
     #[inline]
-    pub(crate) fn send(&mut self, item: T) {
+    pub(crate) fn send_word(&mut self, word: W) {
         // As long as anything is in the list, what is younger goes there too.
         if self.list.is_empty() && has_room(&self.ring) {
-            push(&mut self.ring, item);
+            push(&mut self.ring, word);
         } else {
-            self.list.push(item);
+            self.list.push_word(word);
         }
     }
 
-    /// Puts in what was gathered, at the cost of one, and leaves an empty list to gather in.
-    pub(crate) fn send_all(&mut self, items: &mut VecDeque<T>) {
-        self.list.push_all(items);
+    /// Puts words in that were gathered, at the cost of one, and leaves an empty list to gather
+    /// in.
+    pub(crate) fn send_words(&mut self, words: &mut Vec<W>) {
+        self.list.push_words(words);
+    }
+
+    /// Puts something else in.
+    pub(crate) fn send(&mut self, other: P) {
+        self.list.push(other);
     }
 
     /// How much is in it. By now it may be less.
@@ -62,22 +69,25 @@ impl<T> Inlet<T> {
     }
 }
 
-impl<T> Outlet<T> {
-    /// Takes the oldest out, `most` at most or a chunk of the list, and puts them into `taken`,
-    /// which is empty.
-    pub(crate) fn take(&mut self, most: usize, taken: &mut VecDeque<T>) {
-        take_some(&mut self.ring, most, taken);
-        if !taken.is_empty() || self.list.is_empty() {
-            return;
+impl<W: Copy, P> Outlet<W, P> {
+    /// Takes the oldest out: words, `most` at most or a chunk of the list, are put into `words`,
+    /// which is empty; something else is answered.
+    pub(crate) fn take(&mut self, most: usize, words: &mut Vec<W>) -> Option<P> {
+        take_some(&mut self.ring, most, words);
+        if !words.is_empty() || self.list.is_empty() {
+            return None;
         }
         let mut inner = self.list.lock();
         // The ring may have been filled, and the list begun, since the look at the ring. Nothing
         // goes into the ring while anything is in the list.
-        take_some(&mut self.ring, most, taken);
-        if taken.is_empty() {
-            inner.take(taken);
-            self.list.waiting.store(self.list.len() - taken.len(), Ordering::Release);
+        take_some(&mut self.ring, most, words);
+        if !words.is_empty() {
+            return None;
         }
+        let other = inner.take(words);
+        let taken = words.len() + usize::from(other.is_some());
+        self.list.waiting.store(self.list.len() - taken, Ordering::Release);
+        other
     }
 
     /// How much is in it. By now it may be more.
@@ -98,22 +108,28 @@ impl<T> Outlet<T> {
 }
 
 #[derive(Debug)]
-struct List<T> {
+struct List<W, P> {
     /// How much is in it; written under the lock.
     waiting: AtomicUsize,
-    inner: Mutex<Inner<T>>,
+    inner: Mutex<Inner<W, P>>,
 }
 
 #[derive(Debug)]
-struct Inner<T> {
-    /// What is being filled; younger than everything in `full`.
-    open: VecDeque<T>,
+struct Inner<W, P> {
+    /// What is being filled; younger than everything in `closed`.
+    open: Vec<W>,
     /// Oldest first.
-    full: VecDeque<VecDeque<T>>,
-    spare: Vec<VecDeque<T>>,
+    closed: VecDeque<Chunk<W, P>>,
+    spare: Vec<Vec<W>>,
 }
 
-impl<T> List<T> {
+#[derive(Debug)]
+enum Chunk<W, P> {
+    Words(Vec<W>),
+    Other(P),
+}
+
+impl<W, P> List<W, P> {
     #[inline]
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -125,51 +141,67 @@ impl<T> List<T> {
     }
 
     #[cold]
-    fn push(&self, item: T) {
+    fn push_word(&self, word: W) {
         let mut inner = self.lock();
         if inner.open.len() >= CHUNK {
-            inner.close_chunk();
+            inner.close();
         }
-        inner.open.push_back(item);
-        self.waiting.store(self.len() + 1, Ordering::Release);
+        inner.open.push(word);
+        self.count(1);
     }
 
-    fn push_all(&self, items: &mut VecDeque<T>) {
+    fn push_words(&self, words: &mut Vec<W>) {
         let mut inner = self.lock();
-        if !inner.open.is_empty() {
-            inner.close_chunk();
-        }
-        self.waiting.store(self.len() + items.len(), Ordering::Release);
+        inner.close();
+        self.count(words.len());
         let empty = inner.spare.pop().unwrap_or_default();
-        inner.full.push_back(std::mem::replace(items, empty));
+        inner.closed.push_back(Chunk::Words(std::mem::replace(words, empty)));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner<T>> {
+    fn push(&self, other: P) {
+        let mut inner = self.lock();
+        inner.close();
+        self.count(1);
+        inner.closed.push_back(Chunk::Other(other));
+    }
+
+    /// Under the lock, so nobody else writes.
+    fn count(&self, more: usize) {
+        self.waiting.store(self.len() + more, Ordering::Release);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<W, P>> {
         // A panic between lock and unlock is impossible: items are moved there, never dropped.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<T> Inner<T> {
+impl<W, P> Inner<W, P> {
     fn new() -> Self {
-        Inner { open: VecDeque::new(), full: VecDeque::new(), spare: Vec::new() }
+        Inner { open: Vec::new(), closed: VecDeque::new(), spare: Vec::new() }
     }
 
-    fn close_chunk(&mut self) {
-        let empty = self.spare.pop().unwrap_or_else(|| VecDeque::with_capacity(CHUNK));
-        let full = std::mem::replace(&mut self.open, empty);
-        self.full.push_back(full);
+    fn close(&mut self) {
+        if !self.open.is_empty() {
+            let empty = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK));
+            let words = std::mem::replace(&mut self.open, empty);
+            self.closed.push_back(Chunk::Words(words));
+        }
     }
 
-    /// Takes the oldest chunk, and keeps the empty one that lay in its place.
-    fn take(&mut self, chunk: &mut VecDeque<T>) {
-        let Some(first) = self.full.pop_front() else {
-            return std::mem::swap(chunk, &mut self.open);
+    /// Takes the oldest chunk of words, and keeps the empty one that lay in its place; or
+    /// something else.
+    fn take(&mut self, words: &mut Vec<W>) -> Option<P> {
+        let first = match self.closed.pop_front() {
+            Some(Chunk::Other(other)) => return Some(other),
+            Some(Chunk::Words(first)) => first,
+            None => std::mem::take(&mut self.open),
         };
-        let empty = std::mem::replace(chunk, first);
+        let empty = std::mem::replace(words, first);
         if self.spare.len() < SPARE && empty.capacity() > 0 {
             self.spare.push(empty);
         }
+        None
     }
 }
 
@@ -178,13 +210,13 @@ mod tests {
     use super::*;
 
     /// Takes all that is in a pipe, chunk by chunk; answers how much each held.
-    fn chunks(outlet: &mut Outlet<usize>, all: &mut Vec<usize>) -> Vec<usize> {
-        let mut chunk = VecDeque::new();
-        let mut lengths = Vec::new();
+    fn chunks(outlet: &mut Outlet<usize, usize>, all: &mut Vec<usize>) -> Vec<usize> {
+        let (mut words, mut lengths) = (Vec::new(), Vec::new());
         while !outlet.is_empty() {
-            outlet.take(RING, &mut chunk);
-            lengths.push(chunk.len());
-            all.extend(chunk.drain(..));
+            let other = outlet.take(RING, &mut words);
+            lengths.push(words.len());
+            all.append(&mut words);
+            all.extend(other);
         }
         lengths
     }
@@ -194,13 +226,15 @@ mod tests {
         let (mut inlet, mut outlet) = pipe();
         for round in 0..3 {
             let (many, mut all) = (RING + CHUNK + 7 + round, Vec::new());
-            (0..many).for_each(|item| inlet.send(item));
-            inlet.send_all(&mut (many..many + 5).collect());
+            (0..many).for_each(|word| inlet.send_word(word));
+            inlet.send_words(&mut (many..many + 5).collect());
             inlet.send(many + 5);
-            assert_eq!((inlet.len(), outlet.len()), (many + 6, many + 6));
+            inlet.send(many + 6);
+            inlet.send_word(many + 7);
+            assert_eq!((inlet.len(), outlet.len()), (many + 8, many + 8));
             let lengths = chunks(&mut outlet, &mut all);
-            assert_eq!(lengths, [RING, CHUNK, 7 + round, 5, 1]);
-            assert!(all.into_iter().eq(0..many + 6));
+            assert_eq!(lengths, [RING, CHUNK, 7 + round, 5, 0, 0, 1]);
+            assert!(all.into_iter().eq(0..many + 8));
         }
         assert!(!outlet.is_over());
         inlet.send(7);

@@ -1,6 +1,5 @@
 //! A sender's own way into the shards of a host, for whoever sends much from one thread.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use contract::id::ComponentId;
@@ -8,7 +7,7 @@ use contract::message::Message;
 
 use crate::board::Board;
 use crate::lane::{Lane, NUMBER_BLOCK, Way};
-use crate::parcel::Parcel;
+use crate::parcel::{Parcel, WordSlip};
 
 /// So much mail may wait in front of a shard before whoever is outside is refused.
 pub const LANE_MAX: usize = 1_000_000;
@@ -18,7 +17,8 @@ const LOOK_EVERY: u32 = 256;
 /// Sends messages from outside the host, one at a time or gathered. What one port sends to one
 /// component arrives in order.
 ///
-/// A port that gathers sends what it has gathered for a shard when that is enough, when the shard
+/// Only bare words are gathered; another message is sent at once, behind what was gathered. A port
+/// that gathers sends what it has gathered for a shard when that is enough, when the shard
 /// sleeps, by [`Port::flush`], and when it is dropped. A message to a shard that is busy now and
 /// asleep a moment later stays in the port until the next of these: whoever pauses, flushes.
 #[derive(Debug)]
@@ -34,7 +34,8 @@ struct Berth {
     lane: Lane,
     /// Laid when it is first needed.
     way: Option<Way>,
-    gathered: VecDeque<Parcel>,
+    /// Bare words: others are sent at once, behind these.
+    gathered: Vec<WordSlip>,
     /// The number of the next message, and how many may be given out.
     number: u32,
     numbers_left: u32,
@@ -53,7 +54,7 @@ impl Port {
         let berth = |lane| Berth {
             lane,
             way: None,
-            gathered: VecDeque::new(),
+            gathered: Vec::new(),
             number: 0,
             numbers_left: 0,
             until_look: LOOK_EVERY,
@@ -79,18 +80,16 @@ impl Port {
         if berth.until_look == 0 && !berth.has_room() {
             return Err(Unsent(message));
         }
-        let number = berth.next_number();
-        let parcel = Parcel::Message { to, from: ComponentId::OUTSIDE, number, message };
-        if self.gathers == 1 {
-            berth.way().send(parcel);
-            return Ok(());
-        }
-        if berth.gathered.capacity() == 0 {
-            berth.gathered.reserve_exact(self.gathers);
-        }
-        berth.gathered.push_back(parcel);
-        if berth.gathered.len() >= self.gathers || berth.lane.is_parked() {
-            berth.flush();
+        let (from, number) = (ComponentId::OUTSIDE, berth.next_number());
+        match message {
+            Message::Word(word) if self.gathers == 1 => {
+                berth.way().send_word(WordSlip { to, from, number, word });
+            }
+            Message::Word(word) => berth.gather(WordSlip { to, from, number, word }, self.gathers),
+            message => {
+                berth.flush();
+                berth.way().send(Parcel::Message { to, from, number, message });
+            }
         }
         Ok(())
     }
@@ -131,10 +130,21 @@ impl Berth {
         self.way.get_or_insert_with(|| self.lane.way())
     }
 
+    #[inline]
+    fn gather(&mut self, word: WordSlip, gathers: usize) {
+        if self.gathered.capacity() == 0 {
+            self.gathered.reserve_exact(gathers);
+        }
+        self.gathered.push(word);
+        if self.gathered.len() >= gathers || self.lane.is_parked() {
+            self.flush();
+        }
+    }
+
     fn flush(&mut self) {
         if !self.gathered.is_empty() {
             let mut gathered = std::mem::take(&mut self.gathered);
-            self.way().send_all(&mut gathered);
+            self.way().send_words(&mut gathered);
             self.gathered = gathered;
         }
     }

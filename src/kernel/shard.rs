@@ -30,7 +30,7 @@ use contract::time::{Moment, WallTime};
 
 use crate::board::{Board, Pulse};
 use crate::interpose::Interposer;
-use crate::lane::{Lane, LaneEnd, Way};
+use crate::lane::{Batch, Lane, LaneEnd, Way};
 use crate::order::{Order, Output};
 use crate::parcel::Parcel;
 use crate::timers::{Timer, Timers};
@@ -80,7 +80,7 @@ pub struct Shard {
     local: VecDeque<Parcel>,
     near: Queue,
     /// Mail that has been taken out of the lane.
-    batch: Queue,
+    batch: Batch,
     /// Running components with mail in their inbox.
     ready: VecDeque<u32>,
     /// Components with messages that their receivers have no room for.
@@ -144,7 +144,7 @@ impl Shard {
             pulse,
             local: VecDeque::new(),
             near: Queue::default(),
-            batch: Queue::default(),
+            batch: Batch::default(),
             ready: VecDeque::new(),
             waiting: VecDeque::new(),
             relieved: false,
@@ -376,7 +376,8 @@ impl Drop for Shard {
             outbox.into_parcels().for_each(discard);
             discard(registration);
         }
-        let queues = [self.near.take_all(), std::mem::take(&mut self.local), self.batch.take_all()];
+        let queues = [self.near.take_all(), std::mem::take(&mut self.local)];
         queues.into_iter().flatten().for_each(discard);
+        discard(self.batch.other.take());
     }
 }

@@ -1,8 +1,6 @@
 //! What [`bell`](crate::bell), [`cell`](crate::cell) and [`pipe`](crate::pipe) are made of, under
 //! names that their model in `tests/loom.rs` gives to its own.
 
-use std::collections::VecDeque;
-
 pub(crate) use rtrb::{Consumer, Producer};
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,9 +28,12 @@ pub(crate) fn push<T>(ring: &mut Producer<T>, item: T) {
 
 /// Takes the oldest out of the ring, `most` at most.
 #[inline]
-pub(crate) fn take_some<T>(ring: &mut Consumer<T>, most: usize, taken: &mut VecDeque<T>) {
+pub(crate) fn take_some<T: Copy>(ring: &mut Consumer<T>, most: usize, taken: &mut Vec<T>) {
     let many = ring.slots().min(most);
     if let Ok(chunk) = ring.read_chunk(many) {
-        taken.extend(chunk);
+        let (first, second) = chunk.as_slices();
+        taken.extend_from_slice(first);
+        taken.extend_from_slice(second);
+        chunk.commit_all();
     }
 }

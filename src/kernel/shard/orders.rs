@@ -117,7 +117,7 @@ impl Shard {
             return;
         }
         while self.has_at_hand(Source::Lane) && self.end.begin_steadily() {
-            if let Some(parcel) = self.batch.pop_front() {
+            if let Some(parcel) = self.batch.take_first() {
                 self.dispatch(parcel, out);
             }
         }

@@ -67,7 +67,7 @@ impl Shard {
         let queues = [self.near.take_all(), std::mem::take(&mut self.local)];
         queues.into_iter().flatten().for_each(|parcel| self.hand_back(parcel));
         // The successor has copies of these.
-        self.batch.take_all().into_iter().for_each(discard);
+        discard(std::mem::take(&mut self.batch));
     }
 
     /// Hands back what an interposer has been asked about already.

@@ -3,24 +3,29 @@
 //! what lies at the head of the queue. Whatever else comes up is seen to outside, and then the
 //! run goes on.
 
+use std::collections::VecDeque;
+
 use contract::Fault;
 use contract::context::{Call, Context, Identity};
 use contract::effect::Effect;
-use contract::id::MessageId;
+use contract::id::{ComponentId, MessageId};
 use contract::lifecycle::Exit;
 use contract::message::Message;
 
-use super::Shard;
 use super::call::{crash, failure};
+use super::commit::Numbers;
 use super::queue::Queue;
-use super::slot::{Phase, Slot};
+use super::slot::{Life, Phase, Slot};
+use super::{Clock, Shard};
+use crate::board::Pulse;
+use crate::lane::{Batch, LaneEnd};
 use crate::order::{Ending, Output};
-use crate::parcel::{MessageSlip, Parcel};
+use crate::parcel::{MessageSlip, Parcel, WordSlip};
 use crate::prefetch::prefetch;
 use crate::unwind::{Caught, discard, guarded};
 
-/// So many parcels are taken out of the lane at a time: as many as a processor fetches side by
-/// side from memory, and some.
+/// So many words are taken out of the lane at a time, and so many components stay in a
+/// processor's cache by themselves.
 const BATCH: usize = 64;
 /// So far ahead of its turn a receiver's slot, and then its value, is asked from memory.
 const FETCH_SLOT: usize = 16;
@@ -69,7 +74,7 @@ impl Shard {
                     if source == Source::Lane && !self.end.begin_steadily() {
                         return (handed, true);
                     }
-                    let Some(parcel) = self.queue(source).pop_front() else { continue };
+                    let Some(parcel) = self.take_first(source) else { continue };
                     self.dispatch(parcel, out);
                 }
                 Ok(Stop::Back(result)) => self.has_come_back(source, Ok(result), out),
@@ -94,67 +99,63 @@ impl Shard {
     /// Runs guarded as a whole: nothing in here panics but the code of components.
     fn run(&mut self, source: Source, most: usize, handed: &mut usize) -> Stop {
         loop {
-            match self.run_through(source, most, handed) {
+            let stop = match source {
+                Source::Local => self.run_local(most, handed),
+                Source::Lane => self.run_words(most, handed),
+            };
+            match stop {
                 Stop::Done if *handed < most && self.has_at_hand(source) => {}
                 stop => return stop,
             }
         }
     }
 
-    /// The same, with what lies side by side in the queue.
-    #[inline(always)]
-    fn run_through(&mut self, source: Source, most: usize, handed: &mut usize) -> Stop {
+    /// The same for the words that were taken out of the lane.
+    fn run_words(&mut self, most: usize, handed: &mut usize) -> Stop {
         let is_large = self.is_large();
-        let Shard { slots, effects, pulse, end, local, near, batch, numbers, .. } = self;
-        if end.has_orders() {
+        let (mut hands, _, batch) = self.hands();
+        if hands.end.has_orders() || batch.words().is_empty() {
             return Stop::Other;
         }
-        let (shard, clock) = (self.number, self.clock);
-        let Queue { parcels, done } = match source {
-            Source::Local => near,
-            Source::Lane => batch,
-        };
+        let (words, done) = batch.parts();
+        let last = words.len().min(*done + most - *handed);
+        while *done < last {
+            if is_large {
+                let soon = |ahead| words.get(*done + ahead).map(|word: &WordSlip| word.to);
+                hands.fetch_ahead(soon(FETCH_SLOT), soon(FETCH_COMPONENT));
+            }
+            let WordSlip { to, from, number, word } = words[*done];
+            match hands.hand_over::<true>(to, MessageId { from, number }, &Message::Word(word)) {
+                Handed::Plainly => {}
+                Handed::Not => return Stop::Other,
+                Handed::Back(result) => return Stop::Back(result),
+            }
+            *done += 1;
+            *handed += 1;
+        }
+        Stop::Done
+    }
+
+    /// The same for what components of this shard have sent each other.
+    fn run_local(&mut self, most: usize, handed: &mut usize) -> Stop {
+        let is_large = self.is_large();
+        let (mut hands, near, _) = self.hands();
+        let Queue { parcels, done } = near;
         let (parcels, _) = parcels.as_mut_slices();
         let last = parcels.len().min(*done + most - *handed);
         while *done < last {
             if is_large {
-                fetch_ahead(slots, &parcels[*done..]);
+                let soon = |ahead| parcels.get(*done + ahead).map(Parcel::to);
+                hands.fetch_ahead(soon(FETCH_SLOT), soon(FETCH_COMPONENT));
             }
             let Parcel::Message { to, from, number, message } = &mut parcels[*done] else {
                 return Stop::Other;
             };
-            let slot = match slots.get_mut(to.slot() as usize) {
-                Some(slot) if to.shard() == shard && !slot.has_mail => slot,
-                _ => return Stop::Other,
-            };
-            let Slot { life, cell, rest, .. } = slot;
-            let life = match life {
-                Some(life) if life.phase == Phase::Running => life,
-                _ => return Stop::Other,
-            };
-            let message_id = MessageId { from: *from, number: *number };
-            let call = Call { now: clock.now, utc: clock.utc, message: message_id, delivery: 1 };
-            let generation = life.generation;
-            let identity = Identity { name: &rest.registration.name, id: *to, generation };
-            let mut cx = Context::new(call, identity, &mut life.tickets, effects, &cell.lease);
-            pulse.enter(to.slot(), generation);
-            if source == Source::Lane {
-                end.begin();
-            }
-            let result = life.component.message(message, &mut cx);
-            if result.is_err() || end.is_retired() || end.has_orders() {
-                return Stop::Back(result);
-            }
-            match effects.as_slice() {
-                [] => {}
-                // What most messages bring about, if anything.
-                [Effect::Send { to: next, .. }] if next.shard() == shard => {
-                    if let Some(Effect::Send { to: next, message }) = effects.pop() {
-                        let (from, number) = (*to, numbers.next(end));
-                        local.push_back(Parcel::Message { to: next, from, number, message });
-                    }
-                }
-                _ => return Stop::Back(result),
+            let id = MessageId { from: *from, number: *number };
+            match hands.hand_over::<false>(*to, id, message) {
+                Handed::Plainly => {}
+                Handed::Not => return Stop::Other,
+                Handed::Back(result) => return Stop::Back(result),
             }
             *done += 1;
             *handed += 1;
@@ -165,6 +166,13 @@ impl Shard {
         Stop::Done
     }
 
+    /// What it takes to hand messages over, and the two queues that they come from.
+    fn hands(&mut self) -> (Hands<'_>, &mut Queue, &mut Batch) {
+        let Shard { slots, effects, pulse, end, local, near, batch, numbers, .. } = self;
+        let (shard, clock) = (self.number, self.clock);
+        (Hands { slots, effects, pulse, end, local, numbers, shard, clock }, near, batch)
+    }
+
     /// Carries out what the hook has asked for that was handed the first message of a queue, or
     /// what its failure means.
     fn has_come_back(
@@ -173,7 +181,7 @@ impl Shard {
         result: Result<Result<(), Fault>, Box<Caught>>,
         out: &mut Vec<Output>,
     ) {
-        let parcel = self.queue(source).pop_front();
+        let parcel = self.take_first(source);
         let Some(Parcel::Message { to, from, number: sent, message }) = parcel else {
             unreachable!("a run stops at the message that it was at, not at {parcel:?}");
         };
@@ -204,38 +212,37 @@ impl Shard {
     /// Whether there is mail of that source at hand; fetches some if there is not.
     #[inline]
     pub(super) fn has_at_hand(&mut self, source: Source) -> bool {
-        if !self.queue(source).is_empty() {
-            return true;
-        }
         match source {
             Source::Local => {
-                self.near.forget_done();
-                std::mem::swap(&mut self.near.parcels, &mut self.local);
+                if self.near.is_empty() {
+                    self.near.forget_done();
+                    std::mem::swap(&mut self.near.parcels, &mut self.local);
+                }
                 !self.near.is_empty()
             }
-            Source::Lane => self.fill_batch(),
+            Source::Lane => !self.batch.is_empty() || self.fill_batch(),
         }
     }
 
-    fn queue(&mut self, source: Source) -> &mut Queue {
+    fn take_first(&mut self, source: Source) -> Option<Parcel> {
         match source {
-            Source::Local => &mut self.near,
-            Source::Lane => &mut self.batch,
+            Source::Local => self.near.pop_front(),
+            Source::Lane => self.batch.take_first(),
         }
     }
 
-    /// Takes some parcels out of the lane, so that their receivers are on their way from memory
-    /// together and not one after the other. Answers whether there were any.
+    /// Takes some words out of the lane, so that their receivers are on their way from memory
+    /// together and not one after the other; or one parcel of another kind. Answers whether there
+    /// were any.
     fn fill_batch(&mut self) -> bool {
         // Where a hook may be stalled or traced, every parcel is seen to by itself.
         let most = if self.plain { BATCH } else { 1 };
-        self.batch.forget_done();
-        let parcels = &mut self.batch.parcels;
-        self.end.take_mail(most, parcels);
-        if self.slots.len() > BATCH {
-            parcels.iter().take(FETCH_SLOT).for_each(|parcel| fetch_slot(&self.slots, parcel));
-            let soon = parcels.iter().take(FETCH_COMPONENT);
-            soon.for_each(|parcel| fetch_component(&self.slots, parcel));
+        self.end.take_mail(most, &mut self.batch);
+        if self.is_large() {
+            let words = self.batch.words();
+            words.iter().take(FETCH_SLOT).for_each(|word| fetch_slot(&self.slots, word.to));
+            let soon = words.iter().take(FETCH_COMPONENT);
+            soon.for_each(|word| fetch_component(&self.slots, word.to));
         }
         !self.batch.is_empty()
     }
@@ -246,27 +253,96 @@ impl Shard {
     }
 }
 
-/// Has what is needed soon for the parcels behind the first one fetched from memory.
-#[inline]
-fn fetch_ahead(slots: &[Slot], parcels: &[Parcel]) {
-    if let Some(soon) = parcels.get(FETCH_SLOT) {
-        fetch_slot(slots, soon);
+/// What it takes to hand messages over.
+struct Hands<'a> {
+    slots: &'a mut [Slot],
+    effects: &'a mut Vec<Effect>,
+    pulse: &'a Pulse,
+    end: &'a LaneEnd,
+    local: &'a mut VecDeque<Parcel>,
+    numbers: &'a mut Numbers,
+    shard: u8,
+    clock: Clock,
+}
+
+/// What has become of a message.
+enum Handed {
+    /// It was handled, and nothing else came of it than, at most, a message to a neighbour.
+    Plainly,
+    /// It is not to be handed over just like that.
+    Not,
+    /// The hook has come back, and there is something to look at.
+    Back(Result<(), Fault>),
+}
+
+impl Hands<'_> {
+    /// Hands a message to its hook, if its receiver runs and has no mail waiting.
+    #[inline(always)]
+    fn hand_over<const OUT_OF_LANE: bool>(
+        &mut self,
+        to: ComponentId,
+        id: MessageId,
+        message: &Message,
+    ) -> Handed {
+        let slot = match self.slots.get_mut(to.slot() as usize) {
+            Some(slot) if to.shard() == self.shard && !slot.has_mail => slot,
+            _ => return Handed::Not,
+        };
+        let Slot { life, cell, rest, .. } = slot;
+        let life = match life {
+            Some(life) if life.phase == Phase::Running => life,
+            _ => return Handed::Not,
+        };
+        let Life { component, tickets, generation, .. } = life;
+        let Clock { now, utc } = self.clock;
+        let call = Call { now, utc, message: id, delivery: 1 };
+        let generation = *generation;
+        let identity = Identity { name: &rest.registration.name, id: to, generation };
+        let mut cx = Context::new(call, identity, tickets, self.effects, &cell.lease);
+        self.pulse.enter(to.slot(), generation);
+        if OUT_OF_LANE {
+            self.end.begin();
+        }
+        let result = component.message(message, &mut cx);
+        if result.is_err() || self.end.is_retired() || self.end.has_orders() {
+            return Handed::Back(result);
+        }
+        match self.effects.as_slice() {
+            [] => Handed::Plainly,
+            // What most messages bring about, if anything.
+            [Effect::Send { to: next, .. }] if next.shard() == self.shard => {
+                if let Some(Effect::Send { to: next, message }) = self.effects.pop() {
+                    let number = self.numbers.next(self.end);
+                    self.local.push_back(Parcel::Message { to: next, from: to, number, message });
+                }
+                Handed::Plainly
+            }
+            _ => Handed::Back(result),
+        }
     }
-    if let Some(sooner) = parcels.get(FETCH_COMPONENT) {
-        fetch_component(slots, sooner);
+
+    /// Has what is needed soon fetched from memory.
+    #[inline(always)]
+    fn fetch_ahead(&self, soon: Option<ComponentId>, sooner: Option<ComponentId>) {
+        if let Some(soon) = soon {
+            fetch_slot(self.slots, soon);
+        }
+        if let Some(sooner) = sooner {
+            fetch_component(self.slots, sooner);
+        }
     }
 }
 
 #[inline]
-fn fetch_slot(slots: &[Slot], parcel: &Parcel) {
-    if let Some(slot) = slots.get(parcel.to().slot() as usize) {
+fn fetch_slot(slots: &[Slot], to: ComponentId) {
+    if let Some(slot) = slots.get(to.slot() as usize) {
         prefetch(slot);
     }
 }
 
 #[inline]
-fn fetch_component(slots: &[Slot], parcel: &Parcel) {
-    let slot = slots.get(parcel.to().slot() as usize);
+fn fetch_component(slots: &[Slot], to: ComponentId) {
+    let slot = slots.get(to.slot() as usize);
     if let Some(life) = slot.and_then(|slot| slot.life.as_ref()) {
         prefetch(&*life.component);
     }
