@@ -50,9 +50,6 @@ const KILL_GRACE: Duration = Duration::from_secs(2);
 const JOINED: &str = "joined what is under way";
 /// Why an operation ended that another command has overtaken (lifecycle.md 2.3, rule i).
 const SUPERSEDED: &str = "a later command took its place";
-/// The hint shown when a pending state begins (lifecycle.md 1).
-const FIRST_HINT: Duration = Duration::from_secs(2);
-
 /// What is the same in every run of an executive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExecutiveOptions {
@@ -88,6 +85,8 @@ pub struct Executive {
     layout: Vec<Vec<u32>>,
     groups: Vec<GroupRecord>,
     stored: Arc<Settings>,
+    /// What lives are given that no earlier life has kept anything for.
+    no_registry: Arc<Registry>,
     service: Service,
     /// Restarts of the executive as a whole that components have caused.
     restarts: Crashes,
@@ -250,6 +249,7 @@ impl Executive {
             layout: vec![Vec::new(); usize::from(options.shards)],
             groups: Vec::new(),
             stored: Arc::new(stored),
+            no_registry: Arc::default(),
             service: Service::new(options.after_unclean_end),
             restarts: Crashes::default(),
             running: 0,
@@ -280,77 +280,53 @@ impl Executive {
         registry: Registry,
         kept: Option<KeptComponent>,
     ) -> Result<ComponentId, Refusal> {
-        if self.board.find(&registration.name).is_some() {
-            return Err(Refusal::new(
-                Code::EXISTS,
-                &*registration.name,
-                "a component of that name is registered",
-                "give one of the two another name",
-            ));
-        }
+        let name = Arc::clone(&registration.name);
+        let startup = registration.descriptor.startup;
         let id = self.place_for(&registration)?;
-        assert!(self.board.add(&registration.name, id), "nobody has that name");
+        let Some(block) = self.board.add(id, registration) else { return Err(exists(&name)) };
+        self.take_place(id);
         let given_startup = kept.and_then(|kept| kept.startup);
-        let startup = given_startup.unwrap_or(registration.descriptor.startup);
-        let before = kept.filter(|kept| kept.generation.0 > 0);
-        let was_up = before.is_some_and(|kept| kept.desired != Desired::Down);
-        let substate = match (startup, before) {
-            (Startup::Disabled, _) => Substate::Disabled,
-            (_, None) => Substate::NeverStarted,
-            (_, Some(_)) if was_up => Substate::Held,
-            (_, Some(_)) => Substate::Operator,
-        };
-        let order = Order::Place { id, registration: registration.clone() };
-        self.records.push(Record {
-            id,
-            registration,
-            cell: self.board.cell(id).expect("just added"),
-            registry: Arc::new(registry),
-            state: State::Stopped,
-            substate,
-            desired: before.map_or(Desired::Down, |kept| kept.desired),
-            persist: kept.is_some_and(|kept| kept.persist),
-            startup,
-            given_startup,
-            generation: before.map_or(Generation(0), |kept| kept.generation),
-            since: now,
-            running_since: None,
-            crashes: Crashes::default(),
-            crash_count: 0,
-            // Whoever was up when its process ended went down with it.
-            last_exit: (was_up && self.options.after_unclean_end).then_some(Exit::Lost),
-            drop_panicked: None,
-            checkpoint: 0,
-            hint: Duration::ZERO,
-            deadline: None,
-            operation: None,
-            ahead: Ahead::default(),
-            started_with: Arc::clone(&self.stored),
-            told: Arc::clone(&self.stored),
-            maintenance: None,
-            removed: false,
-            hung: None,
-            zombies: Vec::new(),
-            rank: 0,
-            lives_on_it: 0,
-            depends_on: Vec::new(),
-            dependents: Vec::new(),
-            group: None,
-        });
-        self.steps.push(Step::Order(id.shard(), order));
+        let mut record = Record::new(block, id, given_startup.unwrap_or(startup), &self.stored);
+        record.given_startup = given_startup;
+        if !registry.is_empty() {
+            record.rest.registry = Some(Arc::new(registry));
+        }
+        if let Some(kept) = kept {
+            self.recall(&mut record, kept);
+        }
+        record.enter(now, State::Stopped);
+        self.records.push(record);
+        self.steps.push(Step::Order(id.shard(), Order::Place(id)));
         Ok(id)
     }
 
+    /// What an earlier executive kept of a component holds.
+    fn recall(&self, record: &mut Record, kept: KeptComponent) {
+        record.persist = kept.persist;
+        if kept.generation.0 == 0 {
+            return;
+        }
+        let was_up = kept.desired != Desired::Down;
+        (record.generation, record.desired) = (kept.generation, kept.desired);
+        if record.startup != Startup::Disabled {
+            record.set_substate(if was_up { Substate::Held } else { Substate::Operator });
+        }
+        // Whoever was up when its process ended went down with it.
+        if was_up && self.options.after_unclean_end {
+            record.set_last_exit(Exit::Lost);
+        }
+    }
+
     /// The next free slot: of the shared shards in turn, or of a shard of its own.
-    fn place_for(&mut self, registration: &Registration) -> Result<ComponentId, Refusal> {
+    fn place_for(&self, registration: &Registration) -> Result<ComponentId, Refusal> {
         let shard = match registration.descriptor.isolation {
             Isolation::Shared => {
                 let shared = 0..usize::from(self.options.shards);
                 shared.min_by_key(|shard| self.layout[*shard].len()).expect("there is one")
             }
-            Isolation::Dedicated if self.layout.len() < usize::from(u8::MAX) => {
-                self.layout.push(Vec::new());
-                self.layout.len() - 1
+            Isolation::Dedicated if self.layout.len() < usize::from(u8::MAX) => self.layout.len(),
+            Isolation::Dedicated if self.board.find(&registration.name).is_some() => {
+                return Err(exists(&registration.name));
             }
             Isolation::Dedicated => {
                 return Err(Refusal::new(
@@ -361,9 +337,17 @@ impl Executive {
                 ));
             }
         };
-        let slot = self.layout[shard].len() as u32;
+        let slot = self.layout.get(shard).map_or(0, Vec::len);
+        Ok(ComponentId::new(shard as u8, slot as u32))
+    }
+
+    /// The next record has that place.
+    fn take_place(&mut self, id: ComponentId) {
+        let shard = usize::from(id.shard());
+        if self.layout.len() == shard {
+            self.layout.push(Vec::new());
+        }
         self.layout[shard].push(self.records.len() as u32);
-        Ok(ComponentId::new(shard as u8, slot))
     }
 
     /// Ties the registered components together: what depends on what, and in which groups they
@@ -415,17 +399,17 @@ impl Executive {
         match due {
             Due::Record(index) => {
                 let record = &self.records[index];
-                match (record.state, record.substate) {
+                match (record.state, record.substate()) {
                     // A group restarts its members itself.
                     (State::Stopped, Substate::Backoff { until }) => {
                         until == at && !self.is_to_be_started(index)
                     }
                     (State::Stopped, _) => false,
-                    _ => record.deadline == Some(at),
+                    _ => record.deadline() == Some(at),
                 }
             }
             Due::Group(group) => self.groups[group].is_due_at(at),
-            Due::Maintenance(index) => self.records[index].maintenance == Some(at),
+            Due::Maintenance(index) => self.records[index].rest.maintenance == Some(at),
             Due::Backup => self.service.backup_until == Some(at),
         }
     }
@@ -461,7 +445,7 @@ impl Executive {
             while let Some(index) = self.changed.pop_front() {
                 self.go_on_with_dependents(now, index);
                 self.go_on_with_dependencies(now, index);
-                if let Some(group) = self.records[index].group {
+                if let Some(group) = self.records[index].rest.group {
                     self.go_on_with_group(now, group);
                 }
             }
@@ -478,14 +462,15 @@ impl Executive {
         self.begins_outside_run(index);
         let record = &mut self.records[index];
         record.generation.0 += 1;
-        let Ahead { queued, forced, .. } = record.ahead;
-        record.ahead = Ahead { queued, forced, ..Ahead::default() };
-        record.hung = None;
+        record.ahead = Ahead { forced: record.ahead.forced, ..Ahead::default() };
+        if let Some(rare) = record.rest.if_any() {
+            (rare.hung, rare.deprived_of) = (None, None);
+        }
         self.keep(index);
         self.change(now, index, Event::StartOrdered, None);
         if self.must_wait(index) {
             self.set_waiting(index, true);
-            self.records[index].deadline = None;
+            self.records[index].set_deadline(None);
             // What it waits for may be hopeless already.
             self.changed.push_back(index);
         } else {
@@ -498,15 +483,14 @@ impl Executive {
         self.set_waiting(index, false);
         let record = &mut self.records[index];
         record.ahead.forced = false;
-        let pauses = record.desired == Desired::Paused && record.ahead.queued.is_none();
+        let pauses = record.desired == Desired::Paused && record.rest.queued.is_none();
         record.ahead.pauses = pauses;
-        record.started_with = Arc::clone(&stored);
-        record.told = Arc::clone(&stored);
+        record.begin_with(Arc::clone(&stored));
         let order = Order::Start {
             id: record.id,
             generation: record.generation,
             settings: stored,
-            registry: Arc::clone(&record.registry),
+            registry: Arc::clone(record.rest.registry.as_ref().unwrap_or(&self.no_registry)),
             then_pause: pauses,
         };
         self.set_deadline(index, now + PENDING_MAX);
@@ -555,7 +539,7 @@ impl Executive {
     }
 
     fn set_stopped(&mut self, now: Moment, index: usize, substate: Substate, exit: Option<Exit>) {
-        self.records[index].substate = substate;
+        self.records[index].set_substate(substate);
         self.enter(now, index, State::Stopped, exit);
     }
 
@@ -570,11 +554,7 @@ impl Executive {
         self.starting += usize::from(to == State::StartPending);
         self.alive -= usize::from(from != State::Stopped);
         self.alive += usize::from(to != State::Stopped);
-        record.state = to;
-        record.since = now;
-        record.checkpoint = 0;
-        record.hint = if to.is_settled() { Duration::ZERO } else { FIRST_HINT };
-        record.cell.set(to, record.generation, now);
+        record.enter(now, to);
         self.transitions += 1;
         self.steps.push(Step::Transition(Transition {
             number: self.transitions,
@@ -584,20 +564,18 @@ impl Executive {
             generation: record.generation,
             from,
             to,
-            substate: (to == State::Stopped).then_some(record.substate),
+            substate: (to == State::Stopped).then(|| record.substate()),
             exit,
         }));
         self.changed.push_back(index);
         self.count_life(index, lived);
-        if to.is_settled() {
-            self.records[index].deadline = None;
-        } else {
+        if !to.is_settled() {
             self.set_deadline(index, now + PENDING_MAX);
         }
     }
 
     fn set_deadline(&mut self, index: usize, at: Moment) {
-        self.records[index].deadline = Some(at);
+        self.records[index].set_deadline(Some(at));
         self.set_due(at, Due::Record(index));
     }
 
@@ -626,7 +604,7 @@ impl Executive {
     fn begin_operation(&mut self, index: usize, target: State) -> Accepted {
         self.resolve(index, Code::CANCELLED, SUPERSEDED);
         let id = self.next_operation();
-        self.records[index].operation = Some(Operation { id, target });
+        self.records[index].rest.operation = Some(Operation { id, target });
         Accepted { operation: Some(id), code: Code::OK, note: "accepted".into() }
     }
 
@@ -646,7 +624,7 @@ impl Executive {
     }
 
     fn resolve(&mut self, index: usize, code: Code, text: &str) {
-        if let Some(Operation { id, .. }) = self.records[index].operation.take() {
+        if let Some(Operation { id, .. }) = self.records[index].take_operation() {
             self.resolve_operation(id, code, text);
         }
     }
@@ -693,4 +671,13 @@ impl Executive {
     fn index(&self, id: ComponentId) -> usize {
         self.layout[usize::from(id.shard())][id.slot() as usize] as usize
     }
+}
+
+fn exists(name: &str) -> Refusal {
+    Refusal::new(
+        Code::EXISTS,
+        name,
+        "a component of that name is registered",
+        "give one of the two another name",
+    )
 }

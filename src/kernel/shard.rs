@@ -32,7 +32,7 @@ use crate::order::{Order, Output};
 use crate::parcel::Parcel;
 use crate::timers::{Timer, Timers};
 use crate::unwind::{discard, keep_quiet};
-use slot::{Life, Rest, Slot};
+use slot::{Life, Slot};
 use stall::{Instead, Stalled};
 
 /// Mail is taken from one source this many times before the next has its turn.
@@ -358,12 +358,8 @@ impl Drop for Shard {
             self.end.close();
         }
         for slot in std::mem::take(&mut self.slots) {
-            let Slot { life, rest, .. } = slot;
-            let Rest { registration, inbox, outbox, .. } = *rest;
-            discard(life);
-            inbox.into_iter().for_each(discard);
-            outbox.into_parcels().for_each(discard);
-            discard(registration);
+            discard(slot.life);
+            slot.rest.into_parcels().for_each(discard);
         }
         self.local.drain(..).chain(self.batch.by_ref()).for_each(discard);
     }
