@@ -10,6 +10,7 @@
 
 mod command;
 mod dependencies;
+mod due;
 mod group;
 mod holds;
 mod lives;
@@ -19,8 +20,8 @@ mod settings;
 mod status;
 mod watch;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ use crate::board::Board;
 use crate::lifecycle::{Event, next};
 use crate::order::{Ending, Order};
 use crate::supervision::Crashes;
+use due::{Due, Dues};
 use group::GroupRecord;
 use record::{Ahead, Operation, Record};
 use service::Service;
@@ -50,6 +52,9 @@ const KILL_GRACE: Duration = Duration::from_secs(2);
 const JOINED: &str = "joined what is under way";
 /// Why an operation ended that another command has overtaken (lifecycle.md 2.3, rule i).
 const SUPERSEDED: &str = "a later command took its place";
+/// Room for so many steps is kept.
+const STEPS_KEPT: usize = 1_024;
+
 /// What is the same in every run of an executive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExecutiveOptions {
@@ -104,24 +109,11 @@ pub struct Executive {
     /// among many, and looked at every few seconds.
     hung: BTreeSet<usize>,
     haunted: BTreeSet<usize>,
-    /// What falls due when. An entry that no longer matches what it is about is void.
-    due: BinaryHeap<Reverse<(Moment, Due)>>,
-    /// Records whose state has changed, and what that means for others has not been seen to.
+    due: Dues,
+    /// Records whose state has changed, and what that means for others has not been seen to. One
+    /// that has nothing to do with others is not worth an entry.
     changed: VecDeque<usize>,
     steps: Vec<Step>,
-}
-
-/// What an entry of the heap of due times is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Due {
-    /// A backoff, or a pending state's deadline.
-    Record(usize),
-    /// The delay of a group's restart.
-    Group(usize),
-    /// The lease of a component's maintenance.
-    Maintenance(usize),
-    /// The lease of a backup.
-    Backup,
 }
 
 /// What the executive has to say to its driver, in order.
@@ -160,7 +152,7 @@ pub enum Step {
         expired: bool,
     },
     /// A life went wrong.
-    Crash(Crash),
+    Crash(Box<Crash>),
     /// Something that a person would want to know.
     Notice(Notice),
 }
@@ -261,7 +253,7 @@ impl Executive {
             jitter: options.jitter_seed.unwrap_or_default(),
             hung: BTreeSet::new(),
             haunted: BTreeSet::new(),
-            due: BinaryHeap::new(),
+            due: Dues::default(),
             changed: VecDeque::new(),
             steps: Vec::new(),
             options,
@@ -380,18 +372,29 @@ impl Executive {
 
     /// Takes what has come about since the last call, in order.
     pub fn take_steps(&mut self, steps: &mut Vec<Step>) {
-        steps.append(&mut self.steps);
+        if steps.is_empty() {
+            std::mem::swap(steps, &mut self.steps);
+            // After a start or stop of everything, room for that many is not needed for long.
+            self.steps.shrink_to(STEPS_KEPT);
+        } else {
+            steps.append(&mut self.steps);
+        }
     }
 
     /// When [`Executive::fire_due`] is next needed.
     pub fn next_due(&mut self) -> Option<Moment> {
-        while let Some(Reverse((at, due))) = self.due.peek().copied() {
-            if self.is_due_at(due, at) {
-                return Some(at);
-            }
-            self.due.pop();
-        }
-        None
+        let mut due = std::mem::take(&mut self.due);
+        let first = due.first(|at, due| self.is_due_at(due, at));
+        self.due = due;
+        first
+    }
+
+    /// Takes what has fallen due, and still counts.
+    fn take_due(&mut self, now: Moment) -> Option<Due> {
+        let mut due = std::mem::take(&mut self.due);
+        let taken = due.take(now, |at, due| self.is_due_at(due, at));
+        self.due = due;
+        taken
     }
 
     /// Whether a due time that was set at `at` still counts.
@@ -417,11 +420,7 @@ impl Executive {
     /// Does what has fallen due: starts what was waiting to restart, ends what took too long,
     /// and holds whose lease has run out.
     pub fn fire_due(&mut self, now: Moment) {
-        while let Some(due) = self.next_due() {
-            if due > now {
-                break;
-            }
-            let Some(Reverse((_, due))) = self.due.pop() else { break };
+        while let Some(due) = self.take_due(now) {
             match due {
                 Due::Record(index) if self.records[index].state == State::Stopped => {
                     self.begin_by_itself(now, index);
@@ -436,7 +435,7 @@ impl Executive {
     }
 
     fn set_due(&mut self, at: Moment, due: Due) {
-        self.due.push(Reverse((at, due)));
+        self.due.add(at, due);
     }
 
     /// Sees to what the changes of state mean for others, until there are no more.
@@ -567,16 +566,22 @@ impl Executive {
             substate: (to == State::Stopped).then(|| record.substate()),
             exit,
         }));
-        self.changed.push_back(index);
-        self.count_life(index, lived);
+        if self.records[index].stands_out() {
+            self.changed.push_back(index);
+            self.count_life(index, lived);
+        }
         if !to.is_settled() {
             self.set_deadline(index, now + PENDING_MAX);
         }
     }
 
+    /// A pending state is to have got on by then. Where that was said already, its entry is there.
     fn set_deadline(&mut self, index: usize, at: Moment) {
-        self.records[index].set_deadline(Some(at));
-        self.set_due(at, Due::Record(index));
+        let before = self.records[index].deadline();
+        if before != Some(at) {
+            self.records[index].set_deadline(Some(at));
+            self.due.add_deadline(at, index);
+        }
     }
 
     /// What is wanted of a component, apart from what it is.
@@ -614,23 +619,23 @@ impl Executive {
     }
 
     fn reached(&mut self, index: usize, target: State) {
-        self.resolve_if(index, target, Code::OK, &target.to_string());
+        self.resolve_if(index, target, Code::OK, target);
     }
 
-    fn resolve_if(&mut self, index: usize, target: State, code: Code, text: &str) {
+    fn resolve_if(&mut self, index: usize, target: State, code: Code, text: impl Display) {
         if self.records[index].waits_for(target) {
             self.resolve(index, code, text);
         }
     }
 
-    fn resolve(&mut self, index: usize, code: Code, text: &str) {
+    fn resolve(&mut self, index: usize, code: Code, text: impl Display) {
         if let Some(Operation { id, .. }) = self.records[index].take_operation() {
             self.resolve_operation(id, code, text);
         }
     }
 
-    fn resolve_operation(&mut self, operation: OpId, code: Code, text: &str) {
-        let text = text.to_owned();
+    fn resolve_operation(&mut self, operation: OpId, code: Code, text: impl Display) {
+        let text = text.to_string();
         self.steps.push(Step::Resolved(Outcome { operation, code, text }));
     }
 

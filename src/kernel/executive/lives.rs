@@ -101,7 +101,7 @@ impl Executive {
             let (id, generation) = (record.id, record.generation);
             let charged = charged && failed && !stopping && ending.exit != Exit::Lost;
             let crash = Crash { at: now, id, generation, ending: ending.clone(), charged };
-            self.steps.push(super::Step::Crash(crash));
+            self.steps.push(super::Step::Crash(Box::new(crash)));
         }
         if stopping {
             return self.stop_finished(now, index, ending.exit);
@@ -122,7 +122,7 @@ impl Executive {
             Exit::Normal if self.records[index].waits_for(State::Paused) => Code::NOT_ACTIVE,
             _ => exit.code(),
         };
-        let text = exit.to_string();
+        let text = self.text_for(index, &exit);
         let grouped = self.group_that_restarts(index);
         let verdict = match grouped {
             Some(group) => self.verdict_of_group(now, group, index, &exit, ran, charged),
@@ -221,7 +221,7 @@ impl Executive {
         let deprived_of = record.rest.if_any().and_then(|rare| rare.deprived_of.take());
         let down = record.desired == Desired::Down;
         let removed = record.removed;
-        let text = exit.to_string();
+        let text = self.text_for(index, &exit);
         if let (Some(name), false) = (deprived_of, starts_again || down) {
             let exit = Exit::Dependency(name);
             self.records[index].set_last_exit(exit.clone());
@@ -255,6 +255,13 @@ impl Executive {
             self.run_queued(now, index);
             self.start_if_held(now, index);
         }
+    }
+
+    /// What is said to whoever waits for the component, of how its life has ended; nothing if
+    /// nobody waits.
+    fn text_for(&self, index: usize, exit: &Exit) -> String {
+        let waits = self.records[index].rest.operation.is_some();
+        if waits { exit.to_string() } else { String::new() }
     }
 
     /// A restart that is due by itself begins, unless something has come in between.

@@ -334,6 +334,12 @@ impl Record {
         self.rest.if_any()?.queued.take()
     }
 
+    /// Whether it differs from most: it is tied to others, or something has happened to it, or
+    /// is ahead of it. If not, what it does is nothing to others.
+    pub(super) fn stands_out(&self) -> bool {
+        self.rest.0.is_some()
+    }
+
     /// The hint of the pending state that it is in.
     pub(super) fn hint(&self) -> Duration {
         match self.rest.checkpoint {
