@@ -88,7 +88,7 @@ impl Board {
         let (slot, generation, since) = pulse.get()?;
         let message = pulse.handed();
         let id = ComponentId::new(shard, slot);
-        let lease = Moment(self.cell(id)?.lease.load(Ordering::Relaxed));
+        let lease = Moment(self.block(id)?.entry(id).lease.load(Ordering::Relaxed));
         Some(Busy { id, generation, since, lease, message })
     }
 
@@ -189,7 +189,7 @@ mod tests {
         let pulse = board.pulse(2);
         pulse.turn(Moment(5));
         pulse.enter(0, Generation(9));
-        board.cell(id).unwrap().lease.store(8, Ordering::Relaxed);
+        board.block(id).unwrap().entry(id).lease.store(8, Ordering::Relaxed);
         let (generation, since, lease) = (Generation(9), Moment(5), Moment(8));
         assert_eq!(board.busy(2), Some(Busy { id, generation, since, lease, message: None }));
         for from in [ComponentId::OUTSIDE, ComponentId::new(3, 4)] {

@@ -38,6 +38,7 @@ use contract::{Registration, Settings};
 use crate::board::Board;
 use crate::lifecycle::{Event, next};
 use crate::order::{Ending, Order};
+use crate::push::push_closely;
 use crate::supervision::Crashes;
 use due::{Due, Dues};
 use group::GroupRecord;
@@ -287,7 +288,7 @@ impl Executive {
             self.recall(&mut record, kept);
         }
         record.enter(now, State::Stopped);
-        self.records.push(record);
+        push_closely(&mut self.records, record);
         self.steps.push(Step::Order(id.shard(), Order::Place(id)));
         Ok(id)
     }
@@ -339,7 +340,7 @@ impl Executive {
         if self.layout.len() == shard {
             self.layout.push(Vec::new());
         }
-        self.layout[shard].push(self.records.len() as u32);
+        push_closely(&mut self.layout[shard], self.records.len() as u32);
     }
 
     /// Ties the registered components together: what depends on what, and in which groups they

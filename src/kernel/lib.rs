@@ -24,6 +24,7 @@ pub mod order;
 pub mod parcel;
 pub mod port;
 mod prefetch;
+mod push;
 pub mod shard;
 pub mod supervision;
 mod sync;

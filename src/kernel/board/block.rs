@@ -23,8 +23,6 @@ const LISTS: usize = (ComponentId::SLOTS_MAX as usize / BLOCK).ilog2() as usize 
 #[derive(Debug)]
 pub(crate) struct Cell {
     life: LifeWord,
-    /// Until when its hook may take; 0 if it has not said.
-    pub(crate) lease: AtomicU64,
     inbox: AtomicU32,
     outbox: AtomicU32,
     /// So many may wait; 0 until the shard has the component.
@@ -69,7 +67,6 @@ impl Cell {
     fn new() -> Self {
         Cell {
             life: LifeWord::new(),
-            lease: AtomicU64::new(0),
             inbox: AtomicU32::new(0),
             outbox: AtomicU32::new(0),
             inbox_max: AtomicU32::new(0),
@@ -103,6 +100,7 @@ impl Cell {
         self.life.get().2
     }
 
+    #[inline]
     pub(crate) fn view(&self) -> CellView {
         let (state, generation, since) = self.life.get();
         CellView {
@@ -116,14 +114,18 @@ impl Cell {
     }
 }
 
-/// What was registered in a place, once something is.
+/// What was registered in a place, once something is, and what is seldom read of its life.
 #[derive(Default)]
-pub(crate) struct Entry(OnceLock<Registration>);
+pub(crate) struct Entry {
+    registration: OnceLock<Registration>,
+    /// Until when its hook may take; 0 if it has not said.
+    pub(crate) lease: AtomicU64,
+}
 
 impl Entry {
     /// What was registered.
     pub(crate) fn registration(&self) -> &Registration {
-        self.0.get().expect("a block is handed out for what is registered in it")
+        self.registration.get().expect("a block is handed out for what is registered in it")
     }
 }
 
@@ -135,7 +137,7 @@ impl Named for Entry {
 
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.get().map(|registration| &registration.name).fmt(f)
+        self.registration.get().map(|registration| &registration.name).fmt(f)
     }
 }
 
@@ -171,7 +173,7 @@ impl Block {
 /// The last to let go of a registration drops its factory, which is component code.
 impl Drop for Block {
     fn drop(&mut self) {
-        self.entries.iter_mut().filter_map(|entry| entry.0.take()).for_each(discard);
+        self.entries.iter_mut().filter_map(|entry| entry.registration.take()).for_each(discard);
     }
 }
 
@@ -187,6 +189,7 @@ type List = Box<[OnceLock<Arc<Block>>]>;
 
 impl Blocks {
     /// How many components lie here, in slots from 0.
+    #[inline]
     pub(super) fn len(&self) -> u32 {
         // What is counted is there.
         self.components.load(Ordering::Acquire)
@@ -198,6 +201,7 @@ impl Blocks {
         if slot < self.len() { self.block(slot as usize / BLOCK)?.get() } else { None }
     }
 
+    #[inline]
     fn block(&self, nth: usize) -> Option<&OnceLock<Arc<Block>>> {
         let (list, place) = place(nth);
         self.lists[list].get()?.get(place)
@@ -211,7 +215,7 @@ impl Blocks {
         let list =
             self.lists[list].get_or_init(|| (0..1 << list).map(|_| OnceLock::new()).collect());
         let block = list[place].get_or_init(|| Arc::new(Block::new()));
-        let before = block.entry(id).0.set(registration);
+        let before = block.entry(id).registration.set(registration);
         assert!(before.is_ok(), "nothing is registered in a slot that is not counted");
         self.components.store(slot + 1, Ordering::Release);
         Arc::clone(block)
@@ -229,6 +233,7 @@ impl Blocks {
 
 /// In which list the block lies, and where in there: behind the lists before it, which have as
 /// many blocks as it has itself, less one.
+#[inline]
 fn place(nth: usize) -> (usize, usize) {
     let list = (nth + 1).ilog2() as usize;
     (list, nth + 1 - (1 << list))
@@ -251,8 +256,8 @@ mod tests {
 
     #[test]
     fn a_cell_is_small_and_a_block_has_little_beside() {
-        assert_eq!(size_of::<Cell>(), 40);
-        assert_eq!(size_of::<Entry>(), 48);
+        assert_eq!(size_of::<Cell>(), 32);
+        assert_eq!(size_of::<Entry>(), 56);
         assert_eq!(size_of::<Block>(), BLOCK * 88);
     }
 }

@@ -40,9 +40,9 @@ impl Shard {
         let Life { component, tickets, generation, .. } =
             life.as_mut().expect("the caller has looked");
         let generation = *generation;
-        let identity = Identity { name: block.entry(*id), id: *id, generation };
-        let mut cx =
-            Context::new(call, identity, tickets, &mut self.effects, &block.cell(*id).lease);
+        let entry = block.entry(*id);
+        let identity = Identity { name: entry, id: *id, generation };
+        let mut cx = Context::new(call, identity, tickets, &mut self.effects, &entry.lease);
         self.pulse.enter(number, generation);
         let result = guarded(|| match instead {
             None => code(component.as_mut(), &mut cx),

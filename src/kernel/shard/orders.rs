@@ -17,6 +17,7 @@ use super::stall::Task;
 use crate::interpose::Hook;
 use crate::order::{Ending, LifeChange, LifeEvent, Order, Output};
 use crate::parcel::Parcel;
+use crate::push::push_closely;
 use crate::unwind::{discard, guarded};
 
 impl Shard {
@@ -85,7 +86,7 @@ impl Shard {
         slot.cell().place(u32::try_from(slot.inbox_max()).unwrap_or(u32::MAX));
         // An earlier carrier may have left it full.
         self.board.set_full(slot.cell(), false);
-        self.slots.push(slot);
+        push_closely(&mut self.slots, slot);
     }
 
     /// Begins a life, unless there is one, or the component was removed.
@@ -128,7 +129,7 @@ impl Shard {
     ) -> bool {
         let number = id.slot();
         let slot = &mut self.slots[number as usize];
-        slot.cell().lease.store(0, std::sync::atomic::Ordering::Relaxed);
+        slot.block.entry(id).lease.store(0, std::sync::atomic::Ordering::Relaxed);
         let factory = Arc::clone(&slot.registration().factory);
         self.pulse.enter(number, generation);
         let made = guarded(|| factory());
