@@ -205,6 +205,9 @@ impl Executive {
 
     /// What it depends on and that cannot be had: a start command has no prospects.
     pub(super) fn missing_dependency(&self, index: usize) -> Option<usize> {
+        if self.records[index].rest.depends_on.is_empty() {
+            return None;
+        }
         let had = self.to_be_had(&self.stopped_dependencies(index));
         let mut on = self.records[index].rest.depends_on.iter().copied();
         on.find(|on| !self.is_to_be_had(*on, &had))
@@ -250,6 +253,9 @@ impl Executive {
         index: usize,
         may_be: impl Fn(&Record) -> bool,
     ) {
+        if self.records[index].rest.depends_on.is_empty() {
+            return;
+        }
         let mut stopped = self.stopped_dependencies(index);
         stopped.retain(|on| may_be(&self.records[*on]));
         let had = self.to_be_had(&stopped);

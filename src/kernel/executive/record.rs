@@ -426,3 +426,28 @@ impl Record {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Together with the slot in its shard (64 bytes), its place in a block (88), its entry in
+    /// the layout (4) and among the names (8, with room to spare 14 at most), that is what the
+    /// kernel keeps of a component that runs and that nothing is out of the ordinary with.
+    #[test]
+    fn a_record_is_one_cache_line() {
+        assert_eq!(size_of::<Record>(), 64);
+    }
+
+    #[test]
+    fn room_that_was_needed_once_is_given_back_with_the_operation() {
+        let mut rest = Rest::default();
+        assert_eq!(*rest, Rare::default());
+        rest.operation = Some(Operation { id: OpId(1), target: State::Running });
+        rest.tidy();
+        assert!(rest.if_any().is_some(), "it is under way");
+        rest.operation = None;
+        rest.tidy();
+        assert!(rest.if_any().is_none());
+    }
+}

@@ -187,3 +187,23 @@ impl std::fmt::Debug for Slot {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_one_cache_line_and_what_waits_takes_up_room_only_while_something_does() {
+        assert_eq!(size_of::<Slot>(), 64);
+        let mut rest = Rest::default();
+        assert!(rest.inbox.is_empty() && rest.outbox.is_empty() && rest.timers.is_empty());
+        assert!(rest.take_inbox().is_empty() && rest.forget_timers() == 0);
+        assert!(rest.0.is_none(), "nobody put anything in");
+        rest.timers.push(("key", 1));
+        rest.forget_own_mail();
+        assert!(rest.0.is_some());
+        assert_eq!(rest.forget_timers(), 1);
+        rest.forget_own_mail();
+        assert!(rest.0.is_none());
+    }
+}
