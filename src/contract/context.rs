@@ -10,11 +10,23 @@ use crate::message::Message;
 use crate::status::{Severity, StatusMessage};
 use crate::time::{Moment, WallTime};
 
+/// What a component's name can be had from, when a hook asks for it.
+pub trait Named: std::fmt::Debug {
+    /// The name.
+    fn name(&self) -> &Arc<str>;
+}
+
+impl Named for Arc<str> {
+    fn name(&self) -> &Arc<str> {
+        self
+    }
+}
+
 /// Who a life is: the same over the whole of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Identity<'a> {
-    /// The component's name. Behind a pointer, for few hooks ask for it.
-    pub name: &'a Arc<str>,
+    /// Where the component's name is: few hooks ask for it, so nobody looks before one does.
+    pub name: &'a dyn Named,
     /// Its place in the host.
     pub id: ComponentId,
     /// Which of its lives this is.
@@ -80,7 +92,7 @@ impl<'a> Context<'a> {
 
     /// The component's name.
     pub fn name(&self) -> &'a str {
-        self.identity.name
+        self.identity.name.name()
     }
 
     /// The component's place in its host.

@@ -481,7 +481,7 @@ impl Host {
                     self.keep(Change::Released(kind, id.map(|id| self.name_of(id))));
                     self.tell_released(clock, kind, id, expired);
                 }
-                Step::Crash(crash) => self.record_crash(clock, crash),
+                Step::Crash(crash) => self.record_crash(clock, *crash),
                 Step::Notice(notice) => {
                     self.tell_notice(clock, &notice);
                     self.doings.push(Doing::Noticed(notice));

@@ -32,6 +32,7 @@ impl LifeWord {
 
     /// State and life fit together. The moment is read apart from them: during a transition it
     /// may be the next one's, never an earlier one's.
+    #[inline]
     pub(crate) fn get(&self) -> (State, Generation, Moment) {
         let word = self.life.load(Ordering::Acquire);
         let number = (word & ((1 << STATE_BITS) - 1)) as u8;

@@ -10,6 +10,7 @@
 
 mod command;
 mod dependencies;
+mod due;
 mod group;
 mod holds;
 mod lives;
@@ -19,8 +20,8 @@ mod settings;
 mod status;
 mod watch;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,7 +38,9 @@ use contract::{Registration, Settings};
 use crate::board::Board;
 use crate::lifecycle::{Event, next};
 use crate::order::{Ending, Order};
+use crate::push::push_closely;
 use crate::supervision::Crashes;
+use due::{Due, Dues};
 use group::GroupRecord;
 use record::{Ahead, Operation, Record};
 use service::Service;
@@ -50,8 +53,8 @@ const KILL_GRACE: Duration = Duration::from_secs(2);
 const JOINED: &str = "joined what is under way";
 /// Why an operation ended that another command has overtaken (lifecycle.md 2.3, rule i).
 const SUPERSEDED: &str = "a later command took its place";
-/// The hint shown when a pending state begins (lifecycle.md 1).
-const FIRST_HINT: Duration = Duration::from_secs(2);
+/// Room for so many steps is kept.
+const STEPS_KEPT: usize = 1_024;
 
 /// What is the same in every run of an executive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +91,8 @@ pub struct Executive {
     layout: Vec<Vec<u32>>,
     groups: Vec<GroupRecord>,
     stored: Arc<Settings>,
+    /// What lives are given that no earlier life has kept anything for.
+    no_registry: Arc<Registry>,
     service: Service,
     /// Restarts of the executive as a whole that components have caused.
     restarts: Crashes,
@@ -105,24 +110,11 @@ pub struct Executive {
     /// among many, and looked at every few seconds.
     hung: BTreeSet<usize>,
     haunted: BTreeSet<usize>,
-    /// What falls due when. An entry that no longer matches what it is about is void.
-    due: BinaryHeap<Reverse<(Moment, Due)>>,
-    /// Records whose state has changed, and what that means for others has not been seen to.
+    due: Dues,
+    /// Records whose state has changed, and what that means for others has not been seen to. One
+    /// that has nothing to do with others is not worth an entry.
     changed: VecDeque<usize>,
     steps: Vec<Step>,
-}
-
-/// What an entry of the heap of due times is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Due {
-    /// A backoff, or a pending state's deadline.
-    Record(usize),
-    /// The delay of a group's restart.
-    Group(usize),
-    /// The lease of a component's maintenance.
-    Maintenance(usize),
-    /// The lease of a backup.
-    Backup,
 }
 
 /// What the executive has to say to its driver, in order.
@@ -161,7 +153,7 @@ pub enum Step {
         expired: bool,
     },
     /// A life went wrong.
-    Crash(Crash),
+    Crash(Box<Crash>),
     /// Something that a person would want to know.
     Notice(Notice),
 }
@@ -250,6 +242,7 @@ impl Executive {
             layout: vec![Vec::new(); usize::from(options.shards)],
             groups: Vec::new(),
             stored: Arc::new(stored),
+            no_registry: Arc::default(),
             service: Service::new(options.after_unclean_end),
             restarts: Crashes::default(),
             running: 0,
@@ -261,7 +254,7 @@ impl Executive {
             jitter: options.jitter_seed.unwrap_or_default(),
             hung: BTreeSet::new(),
             haunted: BTreeSet::new(),
-            due: BinaryHeap::new(),
+            due: Dues::default(),
             changed: VecDeque::new(),
             steps: Vec::new(),
             options,
@@ -280,77 +273,53 @@ impl Executive {
         registry: Registry,
         kept: Option<KeptComponent>,
     ) -> Result<ComponentId, Refusal> {
-        if self.board.find(&registration.name).is_some() {
-            return Err(Refusal::new(
-                Code::EXISTS,
-                &*registration.name,
-                "a component of that name is registered",
-                "give one of the two another name",
-            ));
-        }
+        let name = Arc::clone(&registration.name);
+        let startup = registration.descriptor.startup;
         let id = self.place_for(&registration)?;
-        assert!(self.board.add(&registration.name, id), "nobody has that name");
+        let Some(block) = self.board.add(id, registration) else { return Err(exists(&name)) };
+        self.take_place(id);
         let given_startup = kept.and_then(|kept| kept.startup);
-        let startup = given_startup.unwrap_or(registration.descriptor.startup);
-        let before = kept.filter(|kept| kept.generation.0 > 0);
-        let was_up = before.is_some_and(|kept| kept.desired != Desired::Down);
-        let substate = match (startup, before) {
-            (Startup::Disabled, _) => Substate::Disabled,
-            (_, None) => Substate::NeverStarted,
-            (_, Some(_)) if was_up => Substate::Held,
-            (_, Some(_)) => Substate::Operator,
-        };
-        let order = Order::Place { id, registration: registration.clone() };
-        self.records.push(Record {
-            id,
-            registration,
-            cell: self.board.cell(id).expect("just added"),
-            registry: Arc::new(registry),
-            state: State::Stopped,
-            substate,
-            desired: before.map_or(Desired::Down, |kept| kept.desired),
-            persist: kept.is_some_and(|kept| kept.persist),
-            startup,
-            given_startup,
-            generation: before.map_or(Generation(0), |kept| kept.generation),
-            since: now,
-            running_since: None,
-            crashes: Crashes::default(),
-            crash_count: 0,
-            // Whoever was up when its process ended went down with it.
-            last_exit: (was_up && self.options.after_unclean_end).then_some(Exit::Lost),
-            drop_panicked: None,
-            checkpoint: 0,
-            hint: Duration::ZERO,
-            deadline: None,
-            operation: None,
-            ahead: Ahead::default(),
-            started_with: Arc::clone(&self.stored),
-            told: Arc::clone(&self.stored),
-            maintenance: None,
-            removed: false,
-            hung: None,
-            zombies: Vec::new(),
-            rank: 0,
-            lives_on_it: 0,
-            depends_on: Vec::new(),
-            dependents: Vec::new(),
-            group: None,
-        });
-        self.steps.push(Step::Order(id.shard(), order));
+        let mut record = Record::new(block, id, given_startup.unwrap_or(startup), &self.stored);
+        record.given_startup = given_startup;
+        if !registry.is_empty() {
+            record.rest.registry = Some(Arc::new(registry));
+        }
+        if let Some(kept) = kept {
+            self.recall(&mut record, kept);
+        }
+        record.enter(now, State::Stopped);
+        push_closely(&mut self.records, record);
+        self.steps.push(Step::Order(id.shard(), Order::Place(id)));
         Ok(id)
     }
 
+    /// What an earlier executive kept of a component holds.
+    fn recall(&self, record: &mut Record, kept: KeptComponent) {
+        record.persist = kept.persist;
+        if kept.generation.0 == 0 {
+            return;
+        }
+        let was_up = kept.desired != Desired::Down;
+        (record.generation, record.desired) = (kept.generation, kept.desired);
+        if record.startup != Startup::Disabled {
+            record.set_substate(if was_up { Substate::Held } else { Substate::Operator });
+        }
+        // Whoever was up when its process ended went down with it.
+        if was_up && self.options.after_unclean_end {
+            record.set_last_exit(Exit::Lost);
+        }
+    }
+
     /// The next free slot: of the shared shards in turn, or of a shard of its own.
-    fn place_for(&mut self, registration: &Registration) -> Result<ComponentId, Refusal> {
+    fn place_for(&self, registration: &Registration) -> Result<ComponentId, Refusal> {
         let shard = match registration.descriptor.isolation {
             Isolation::Shared => {
                 let shared = 0..usize::from(self.options.shards);
                 shared.min_by_key(|shard| self.layout[*shard].len()).expect("there is one")
             }
-            Isolation::Dedicated if self.layout.len() < usize::from(u8::MAX) => {
-                self.layout.push(Vec::new());
-                self.layout.len() - 1
+            Isolation::Dedicated if self.layout.len() < usize::from(u8::MAX) => self.layout.len(),
+            Isolation::Dedicated if self.board.find(&registration.name).is_some() => {
+                return Err(exists(&registration.name));
             }
             Isolation::Dedicated => {
                 return Err(Refusal::new(
@@ -361,9 +330,17 @@ impl Executive {
                 ));
             }
         };
-        let slot = self.layout[shard].len() as u32;
-        self.layout[shard].push(self.records.len() as u32);
-        Ok(ComponentId::new(shard as u8, slot))
+        let slot = self.layout.get(shard).map_or(0, Vec::len);
+        Ok(ComponentId::new(shard as u8, slot as u32))
+    }
+
+    /// The next record has that place.
+    fn take_place(&mut self, id: ComponentId) {
+        let shard = usize::from(id.shard());
+        if self.layout.len() == shard {
+            self.layout.push(Vec::new());
+        }
+        push_closely(&mut self.layout[shard], self.records.len() as u32);
     }
 
     /// Ties the registered components together: what depends on what, and in which groups they
@@ -396,18 +373,29 @@ impl Executive {
 
     /// Takes what has come about since the last call, in order.
     pub fn take_steps(&mut self, steps: &mut Vec<Step>) {
-        steps.append(&mut self.steps);
+        if steps.is_empty() {
+            std::mem::swap(steps, &mut self.steps);
+            // After a start or stop of everything, room for that many is not needed for long.
+            self.steps.shrink_to(STEPS_KEPT);
+        } else {
+            steps.append(&mut self.steps);
+        }
     }
 
     /// When [`Executive::fire_due`] is next needed.
     pub fn next_due(&mut self) -> Option<Moment> {
-        while let Some(Reverse((at, due))) = self.due.peek().copied() {
-            if self.is_due_at(due, at) {
-                return Some(at);
-            }
-            self.due.pop();
-        }
-        None
+        let mut due = std::mem::take(&mut self.due);
+        let first = due.first(|at, due| self.is_due_at(due, at));
+        self.due = due;
+        first
+    }
+
+    /// Takes what has fallen due, and still counts.
+    fn take_due(&mut self, now: Moment) -> Option<Due> {
+        let mut due = std::mem::take(&mut self.due);
+        let taken = due.take(now, |at, due| self.is_due_at(due, at));
+        self.due = due;
+        taken
     }
 
     /// Whether a due time that was set at `at` still counts.
@@ -415,17 +403,17 @@ impl Executive {
         match due {
             Due::Record(index) => {
                 let record = &self.records[index];
-                match (record.state, record.substate) {
+                match (record.state, record.substate()) {
                     // A group restarts its members itself.
                     (State::Stopped, Substate::Backoff { until }) => {
                         until == at && !self.is_to_be_started(index)
                     }
                     (State::Stopped, _) => false,
-                    _ => record.deadline == Some(at),
+                    _ => record.deadline() == Some(at),
                 }
             }
             Due::Group(group) => self.groups[group].is_due_at(at),
-            Due::Maintenance(index) => self.records[index].maintenance == Some(at),
+            Due::Maintenance(index) => self.records[index].rest.maintenance == Some(at),
             Due::Backup => self.service.backup_until == Some(at),
         }
     }
@@ -433,11 +421,7 @@ impl Executive {
     /// Does what has fallen due: starts what was waiting to restart, ends what took too long,
     /// and holds whose lease has run out.
     pub fn fire_due(&mut self, now: Moment) {
-        while let Some(due) = self.next_due() {
-            if due > now {
-                break;
-            }
-            let Some(Reverse((_, due))) = self.due.pop() else { break };
+        while let Some(due) = self.take_due(now) {
             match due {
                 Due::Record(index) if self.records[index].state == State::Stopped => {
                     self.begin_by_itself(now, index);
@@ -452,7 +436,7 @@ impl Executive {
     }
 
     fn set_due(&mut self, at: Moment, due: Due) {
-        self.due.push(Reverse((at, due)));
+        self.due.add(at, due);
     }
 
     /// Sees to what the changes of state mean for others, until there are no more.
@@ -461,7 +445,7 @@ impl Executive {
             while let Some(index) = self.changed.pop_front() {
                 self.go_on_with_dependents(now, index);
                 self.go_on_with_dependencies(now, index);
-                if let Some(group) = self.records[index].group {
+                if let Some(group) = self.records[index].rest.group {
                     self.go_on_with_group(now, group);
                 }
             }
@@ -478,14 +462,15 @@ impl Executive {
         self.begins_outside_run(index);
         let record = &mut self.records[index];
         record.generation.0 += 1;
-        let Ahead { queued, forced, .. } = record.ahead;
-        record.ahead = Ahead { queued, forced, ..Ahead::default() };
-        record.hung = None;
+        record.ahead = Ahead { forced: record.ahead.forced, ..Ahead::default() };
+        if let Some(rare) = record.rest.if_any() {
+            (rare.hung, rare.deprived_of) = (None, None);
+        }
         self.keep(index);
         self.change(now, index, Event::StartOrdered, None);
         if self.must_wait(index) {
             self.set_waiting(index, true);
-            self.records[index].deadline = None;
+            self.records[index].set_deadline(None);
             // What it waits for may be hopeless already.
             self.changed.push_back(index);
         } else {
@@ -498,15 +483,14 @@ impl Executive {
         self.set_waiting(index, false);
         let record = &mut self.records[index];
         record.ahead.forced = false;
-        let pauses = record.desired == Desired::Paused && record.ahead.queued.is_none();
+        let pauses = record.desired == Desired::Paused && record.rest.queued.is_none();
         record.ahead.pauses = pauses;
-        record.started_with = Arc::clone(&stored);
-        record.told = Arc::clone(&stored);
+        record.begin_with(Arc::clone(&stored));
         let order = Order::Start {
             id: record.id,
             generation: record.generation,
             settings: stored,
-            registry: Arc::clone(&record.registry),
+            registry: Arc::clone(record.rest.registry.as_ref().unwrap_or(&self.no_registry)),
             then_pause: pauses,
         };
         self.set_deadline(index, now + PENDING_MAX);
@@ -555,7 +539,7 @@ impl Executive {
     }
 
     fn set_stopped(&mut self, now: Moment, index: usize, substate: Substate, exit: Option<Exit>) {
-        self.records[index].substate = substate;
+        self.records[index].set_substate(substate);
         self.enter(now, index, State::Stopped, exit);
     }
 
@@ -570,11 +554,7 @@ impl Executive {
         self.starting += usize::from(to == State::StartPending);
         self.alive -= usize::from(from != State::Stopped);
         self.alive += usize::from(to != State::Stopped);
-        record.state = to;
-        record.since = now;
-        record.checkpoint = 0;
-        record.hint = if to.is_settled() { Duration::ZERO } else { FIRST_HINT };
-        record.cell.set(to, record.generation, now);
+        record.enter(now, to);
         self.transitions += 1;
         self.steps.push(Step::Transition(Transition {
             number: self.transitions,
@@ -584,21 +564,25 @@ impl Executive {
             generation: record.generation,
             from,
             to,
-            substate: (to == State::Stopped).then_some(record.substate),
+            substate: (to == State::Stopped).then(|| record.substate()),
             exit,
         }));
-        self.changed.push_back(index);
-        self.count_life(index, lived);
-        if to.is_settled() {
-            self.records[index].deadline = None;
-        } else {
+        if self.records[index].stands_out() {
+            self.changed.push_back(index);
+            self.count_life(index, lived);
+        }
+        if !to.is_settled() {
             self.set_deadline(index, now + PENDING_MAX);
         }
     }
 
+    /// A pending state is to have got on by then. Where that was said already, its entry is there.
     fn set_deadline(&mut self, index: usize, at: Moment) {
-        self.records[index].deadline = Some(at);
-        self.set_due(at, Due::Record(index));
+        let before = self.records[index].deadline();
+        if before != Some(at) {
+            self.records[index].set_deadline(Some(at));
+            self.due.add_deadline(at, index);
+        }
     }
 
     /// What is wanted of a component, apart from what it is.
@@ -626,7 +610,7 @@ impl Executive {
     fn begin_operation(&mut self, index: usize, target: State) -> Accepted {
         self.resolve(index, Code::CANCELLED, SUPERSEDED);
         let id = self.next_operation();
-        self.records[index].operation = Some(Operation { id, target });
+        self.records[index].rest.operation = Some(Operation { id, target });
         Accepted { operation: Some(id), code: Code::OK, note: "accepted".into() }
     }
 
@@ -636,23 +620,23 @@ impl Executive {
     }
 
     fn reached(&mut self, index: usize, target: State) {
-        self.resolve_if(index, target, Code::OK, &target.to_string());
+        self.resolve_if(index, target, Code::OK, target);
     }
 
-    fn resolve_if(&mut self, index: usize, target: State, code: Code, text: &str) {
+    fn resolve_if(&mut self, index: usize, target: State, code: Code, text: impl Display) {
         if self.records[index].waits_for(target) {
             self.resolve(index, code, text);
         }
     }
 
-    fn resolve(&mut self, index: usize, code: Code, text: &str) {
-        if let Some(Operation { id, .. }) = self.records[index].operation.take() {
+    fn resolve(&mut self, index: usize, code: Code, text: impl Display) {
+        if let Some(Operation { id, .. }) = self.records[index].take_operation() {
             self.resolve_operation(id, code, text);
         }
     }
 
-    fn resolve_operation(&mut self, operation: OpId, code: Code, text: &str) {
-        let text = text.to_owned();
+    fn resolve_operation(&mut self, operation: OpId, code: Code, text: impl Display) {
+        let text = text.to_string();
         self.steps.push(Step::Resolved(Outcome { operation, code, text }));
     }
 
@@ -693,4 +677,13 @@ impl Executive {
     fn index(&self, id: ComponentId) -> usize {
         self.layout[usize::from(id.shard())][id.slot() as usize] as usize
     }
+}
+
+fn exists(name: &str) -> Refusal {
+    Refusal::new(
+        Code::EXISTS,
+        name,
+        "a component of that name is registered",
+        "give one of the two another name",
+    )
 }

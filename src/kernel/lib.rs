@@ -25,6 +25,7 @@ pub mod parcel;
 mod pipe;
 pub mod port;
 mod prefetch;
+mod push;
 pub mod shard;
 pub mod supervision;
 mod sync;

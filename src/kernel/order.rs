@@ -10,7 +10,7 @@ use contract::id::{ComponentId, Generation, MessageId, Ticket};
 use contract::lifecycle::Exit;
 use contract::message::Message;
 use contract::time::WallTime;
-use contract::{Registration, Settings, StatusMessage};
+use contract::{Settings, StatusMessage};
 
 use crate::parcel::Parcel;
 use crate::unwind::PanicTrace;
@@ -19,13 +19,9 @@ use crate::unwind::PanicTrace;
 /// message; one for a life that is over is ignored.
 #[derive(Debug)]
 pub enum Order {
-    /// Make room for a component. Its slot is the next free one of the shard.
-    Place {
-        /// Where: the shard asserts that it agrees.
-        id: ComponentId,
-        /// What.
-        registration: Registration,
-    },
+    /// Make room for a component, which is on the board. Its slot is the next free one of the
+    /// shard, which asserts that it agrees.
+    Place(ComponentId),
     /// Begin a life.
     Start {
         /// Whose.

@@ -161,6 +161,9 @@ mod tests {
     use std::task::{Wake, Waker};
 
     use super::*;
+    use contract::component::Component;
+    use contract::{Descriptor, Registration};
+
     use crate::lane::{LaneEnd, lane};
 
     const TO: ComponentId = ComponentId::new(0, 0);
@@ -203,6 +206,10 @@ mod tests {
         assert_eq!(arrived(&end), [(8, 7)]);
     }
 
+    struct Idle;
+
+    impl Component for Idle {}
+
     struct Nobody;
 
     impl Wake for Nobody {
@@ -224,11 +231,13 @@ mod tests {
         let Unsent(message) = port.send(ComponentId::new(1, 0), Message::Word(5)).unwrap_err();
         assert_eq!(message.word(), Some(5));
 
-        assert!(port.board.add("A", TO));
-        let cell = port.board.cell(TO).unwrap();
+        let descriptor = Descriptor::new("does nothing", "idle.log");
+        port.board.add(TO, Registration::new("A", descriptor, || Idle)).unwrap();
+        let board = Arc::clone(&port.board);
+        let cell = board.cell(TO).unwrap();
         cell.place(1);
         cell.set_depth(1, 0);
-        port.board.set_full(&cell, true);
+        board.set_full(cell, true);
         assert!(port.send(TO, Message::Word(6)).is_err());
         cell.set_depth(0, 0);
         assert!(port.send(TO, Message::Word(6)).is_ok());

@@ -38,7 +38,7 @@ use crate::unwind::{discard, keep_quiet};
 use commit::Numbers;
 use queue::Queue;
 use run::Source;
-use slot::{Life, Rest, Slot};
+use slot::{Life, Slot};
 use stall::{Instead, Stalled};
 
 /// Mail is taken from one source this many times before the next has its turn.
@@ -369,12 +369,8 @@ impl Drop for Shard {
             self.end.close();
         }
         for slot in std::mem::take(&mut self.slots) {
-            let Slot { life, rest, .. } = slot;
-            let Rest { registration, inbox, outbox, .. } = *rest;
-            discard(life);
-            inbox.into_iter().for_each(discard);
-            outbox.into_parcels().for_each(discard);
-            discard(registration);
+            discard(slot.life);
+            slot.rest.into_parcels().for_each(discard);
         }
         let queues = [self.near.take_all(), std::mem::take(&mut self.local)];
         queues.into_iter().flatten().for_each(discard);

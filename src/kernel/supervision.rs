@@ -39,6 +39,9 @@ pub enum Verdict {
 }
 
 impl Crashes {
+    /// None so far.
+    pub(crate) const NONE: Crashes = Crashes { window: VecDeque::new(), streak: 0 };
+
     /// A life that ran for `ran` ended with `exit` at `now`: what follows?
     ///
     /// `charged` is false for a crash that repeats an earlier one: a message that has failed

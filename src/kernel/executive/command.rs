@@ -51,7 +51,7 @@ impl Executive {
         options: CommandOptions,
     ) -> Result<Accepted, Refusal> {
         let record = &self.records[index];
-        let situation = Situation::of(record.state, record.substate);
+        let situation = Situation::of(record.state, record.substate());
         let action = match rule(situation, command) {
             Rule::Do(action) => action,
             Rule::DoIf(condition, action, code) => {
@@ -115,7 +115,7 @@ impl Executive {
     ) -> Result<Accepted, Refusal> {
         self.check_start(index)?;
         self.check_zombies(index, options)?;
-        if self.records[index].substate == Substate::Failed {
+        if self.records[index].substate() == Substate::Failed {
             self.forgive(index);
         }
         self.want(index, Desired::Up);
@@ -148,7 +148,7 @@ impl Executive {
         self.want_down(index, options);
         self.leave_run(now, index);
         self.cancel_queued(index);
-        if self.records[index].substate == Substate::Failed {
+        if self.records[index].substate() == Substate::Failed {
             self.forgive(index);
         }
         let accepted = self.begin_operation(index, State::Stopped);
@@ -247,7 +247,7 @@ impl Executive {
         let order = match command {
             Command::Custom(code) => Order::Control(id, generation, code),
             _ => {
-                record.told = Arc::clone(&self.stored);
+                record.rest.told = Some(Arc::clone(&self.stored));
                 Order::Changed(id, generation, Arc::clone(&self.stored))
             }
         };
@@ -302,12 +302,12 @@ impl Executive {
         };
         let note = JOINED.to_owned();
         let record = &self.records[index];
-        match record.operation.filter(|operation| operation.target == target) {
+        match record.rest.operation.filter(|operation| operation.target == target) {
             Some(operation) => Accepted { operation: Some(operation.id), code, note },
             None => {
                 // Its time may have run out before: whoever waits now waits as long again.
                 let Ahead { waiting, overdue, .. } = record.ahead;
-                if record.deadline.is_none() && (overdue || !waiting) {
+                if record.deadline().is_none() && (overdue || !waiting) {
                     self.set_deadline(index, now + PENDING_MAX);
                 }
                 Accepted { code, note, ..self.begin_operation(index, target) }
@@ -329,7 +329,7 @@ impl Executive {
         match command {
             Command::Stop => {
                 self.want_down(index, options);
-                let waits = self.records[index].operation;
+                let waits = self.records[index].rest.operation;
                 let operation = waits.filter(|operation| operation.target == State::Stopped)?.id;
                 let note = JOINED.to_owned();
                 Some(Ok(Accepted { operation: Some(operation), code: Code::OK, note }))
@@ -356,7 +356,7 @@ impl Executive {
             self.want(index, Desired::Up);
             // Its group goes on without it.
             self.changed.push_back(index);
-            let on = self.records[index].depends_on.iter().copied();
+            let on = self.records[index].rest.depends_on.iter().copied();
             to_stay.extend(on.filter(|on| self.is_about_to_leave(*on)));
         }
     }
@@ -383,7 +383,7 @@ impl Executive {
             Command::Stop => Some(self.do_stop(now, index, options)),
             Command::Restart | Command::TryRestart => {
                 let note = "joined the restart under way".to_owned();
-                Some(Ok(match self.records[index].operation {
+                Some(Ok(match self.records[index].rest.operation {
                     Some(operation) => {
                         Accepted { operation: Some(operation.id), code: Code::OK, note }
                     }
@@ -405,7 +405,7 @@ impl Executive {
         self.check_start(index)?;
         let note = "accepted, to be done when its moment has come".to_owned();
         let restart = command != Command::Start;
-        let queued = match self.records[index].ahead.queued {
+        let queued = match self.records[index].rest.queued {
             Some(queued) => {
                 let CommandOptions { dependents, force, .. } = queued.options;
                 let (dependents, force) =
@@ -415,14 +415,14 @@ impl Executive {
             }
             None => Queued { operation: self.next_operation(), restart, options },
         };
-        self.records[index].ahead.queued = Some(queued);
+        self.records[index].rest.queued = Some(queued);
         Ok(Accepted { operation: Some(queued.operation), code: Code::OK, note })
     }
 
     /// A stop takes the place of a start that waits, 1223, and nobody insists on one any more.
     pub(super) fn cancel_queued(&mut self, index: usize) {
         self.records[index].ahead.forced = false;
-        if let Some(queued) = self.records[index].ahead.queued.take() {
+        if let Some(queued) = self.records[index].take_queued() {
             self.resolve_operation(queued.operation, Code::CANCELLED, SUPERSEDED);
         }
     }
@@ -433,7 +433,7 @@ impl Executive {
         let record = &self.records[index];
         self.check_not_removed(index)?;
         self.check_executive(record.name())?;
-        if record.maintenance.is_some() {
+        if record.rest.maintenance.is_some() {
             return Err(self.refusal(index, Code::DATABASE_LOCKED));
         }
         if record.startup == Startup::Disabled {
@@ -442,7 +442,7 @@ impl Executive {
         if let Some(on) = self.missing_dependency(index) {
             let on = &self.records[on];
             let why = match on.state {
-                State::Stopped => format!("Stopped ({})", on.substate),
+                State::Stopped => format!("Stopped ({})", on.substate()),
                 state => state.to_string(),
             };
             return Err(Refusal::new(
@@ -458,7 +458,7 @@ impl Executive {
     /// An exclusive component has one life at a time, code that has not come back included.
     fn check_zombies(&self, index: usize, options: CommandOptions) -> Result<(), Refusal> {
         let record = &self.records[index];
-        if !record.descriptor().exclusive || record.zombies.is_empty() || options.force {
+        if !record.descriptor().exclusive || record.rest.zombies.is_empty() || options.force {
             return Ok(());
         }
         Err(Refusal::new(

@@ -30,9 +30,9 @@ impl Executive {
                     ));
                 };
                 let on = self.index(id);
-                if !self.records[index].depends_on.contains(&on) {
-                    self.records[index].depends_on.push(on);
-                    self.records[on].dependents.push(index);
+                if !self.records[index].rest.depends_on.contains(&on) {
+                    self.records[index].rest.depends_on.push(on);
+                    self.records[on].rest.dependents.push(index);
                 }
             }
         }
@@ -43,7 +43,8 @@ impl Executive {
     /// component comes after all that it depends on. What then is left goes round in a circle,
     /// which would have a start wait for ever.
     pub(super) fn rank(&mut self) -> Result<(), Refusal> {
-        let mut waits_for: Vec<usize> = self.records.iter().map(|r| r.depends_on.len()).collect();
+        let mut waits_for: Vec<usize> =
+            self.records.iter().map(|r| r.rest.depends_on.len()).collect();
         // A member of a group starts after the one before it.
         let mut next_in_group: HashMap<usize, usize> = HashMap::new();
         for group in &self.groups {
@@ -56,9 +57,12 @@ impl Executive {
             (0..waits_for.len()).filter(|index| waits_for[*index] == 0).collect();
         let mut ranked = 0;
         while let Some(index) = free.pop_front() {
-            self.records[index].rank = ranked;
+            if let Some(rare) = self.records[index].rest.if_any() {
+                rare.rank = ranked;
+            }
             ranked += 1;
-            for dependent in self.records[index].dependents.iter().chain(next_in_group.get(&index))
+            for dependent in
+                self.records[index].rest.dependents.iter().chain(next_in_group.get(&index))
             {
                 waits_for[*dependent] -= 1;
                 if waits_for[*dependent] == 0 {
@@ -95,7 +99,7 @@ impl Executive {
         loop {
             let is_waited_for = |index: &usize| {
                 let mut others =
-                    self.records[*index].dependents.iter().chain(next_in_group.get(index));
+                    self.records[*index].rest.dependents.iter().chain(next_in_group.get(index));
                 others.any(|other| left.contains(other))
             };
             let in_circles: HashSet<usize> = left.iter().copied().filter(is_waited_for).collect();
@@ -109,20 +113,20 @@ impl Executive {
     /// Whether a start has to wait for others, and cannot be ordered yet.
     pub(super) fn must_wait(&self, index: usize) -> bool {
         self.is_haunted(index)
-            || self.records[index].depends_on.iter().any(|on| !self.serves_dependents(*on))
+            || self.records[index].rest.depends_on.iter().any(|on| !self.serves_dependents(*on))
     }
 
     /// Whether it has one life at a time, and code of an earlier one has not come back.
     fn is_haunted(&self, index: usize) -> bool {
         let record = &self.records[index];
-        record.descriptor().exclusive && !record.zombies.is_empty() && !record.ahead.forced
+        record.descriptor().exclusive && !record.rest.zombies.is_empty() && !record.ahead.forced
     }
 
     /// Whether those that depend on it can do with it as it is.
     fn serves_dependents(&self, index: usize) -> bool {
         let record = &self.records[index];
         let has_done_its_work =
-            record.state == State::Stopped && record.substate == Substate::Completed;
+            record.state == State::Stopped && record.substate() == Substate::Completed;
         let stays = !record.ahead.leaving && !self.is_to_be_stopped(index);
         (record.is_up() && stays) || has_done_its_work
     }
@@ -130,18 +134,18 @@ impl Executive {
     /// What a pending start waits for, by name; or a component that is down for no other reason.
     pub(super) fn waits_for(&self, index: usize) -> Vec<String> {
         let record = &self.records[index];
-        if record.state == State::Stopped && record.substate == Substate::Held {
+        if record.state == State::Stopped && record.substate() == Substate::Held {
             let held = self.held_dependency(index);
             return held.map(|on| self.records[on].name().to_string()).into_iter().collect();
         }
         if !record.ahead.waiting {
             return Vec::new();
         }
-        let missing = record.depends_on.iter().filter(|on| !self.serves_dependents(**on));
+        let missing = record.rest.depends_on.iter().filter(|on| !self.serves_dependents(**on));
         let mut names: Vec<String> =
             missing.map(|on| self.records[*on].name().to_string()).collect();
         if self.is_haunted(index) {
-            let zombies = record.zombies.iter();
+            let zombies = record.rest.zombies.iter();
             names.extend(zombies.map(|Generation(life)| format!("the code of life {life}")));
         }
         names
@@ -154,7 +158,7 @@ impl Executive {
         let mut seen = HashSet::new();
         let mut look_at = vec![index];
         while let Some(dependent) = look_at.pop() {
-            for on in &self.records[dependent].depends_on {
+            for on in &self.records[dependent].rest.depends_on {
                 let down = self.records[*on].state == State::Stopped;
                 if down && !self.serves_dependents(*on) && seen.insert(*on) {
                     found.push(*on);
@@ -162,7 +166,7 @@ impl Executive {
                 }
             }
         }
-        found.sort_by_key(|on| self.records[*on].rank);
+        found.sort_by_key(|on| self.records[*on].rest.rank);
         found
     }
 
@@ -171,8 +175,8 @@ impl Executive {
         let mut had = HashSet::new();
         for index in stopped {
             let record = &self.records[*index];
-            let given_up = matches!(record.substate, Substate::Failed | Substate::Ignored);
-            let on = &record.depends_on;
+            let given_up = matches!(record.substate(), Substate::Failed | Substate::Ignored);
+            let on = &record.rest.depends_on;
             if !given_up
                 && !record.persist
                 && !self.is_barred(*index)
@@ -196,13 +200,16 @@ impl Executive {
     /// Whether its next start would be refused, whoever asks for it.
     pub(super) fn is_barred(&self, index: usize) -> bool {
         let record = &self.records[index];
-        record.removed || record.maintenance.is_some() || record.startup == Startup::Disabled
+        record.removed || record.rest.maintenance.is_some() || record.startup == Startup::Disabled
     }
 
     /// What it depends on and that cannot be had: a start command has no prospects.
     pub(super) fn missing_dependency(&self, index: usize) -> Option<usize> {
+        if self.records[index].rest.depends_on.is_empty() {
+            return None;
+        }
         let had = self.to_be_had(&self.stopped_dependencies(index));
-        let mut on = self.records[index].depends_on.iter().copied();
+        let mut on = self.records[index].rest.depends_on.iter().copied();
         on.find(|on| !self.is_to_be_had(*on, &had))
     }
 
@@ -212,14 +219,14 @@ impl Executive {
             return None;
         }
         let mut stopped = self.stopped_dependencies(index).into_iter();
-        stopped.find(|on| self.records[*on].maintenance.is_some())
+        stopped.find(|on| self.records[*on].rest.maintenance.is_some())
     }
 
     /// What is held for the only reason that this one, which it depends on, was held: it may
     /// start now, each after what it depends on.
     pub(super) fn start_held_dependents(&mut self, now: Moment, index: usize) {
         let mut held = self.dependents_that(&[index], |record| record.state == State::Stopped);
-        held.sort_by_key(|dependent| self.records[*dependent].rank);
+        held.sort_by_key(|dependent| self.records[*dependent].rest.rank);
         for dependent in held {
             self.start_if_held(now, dependent);
         }
@@ -228,7 +235,7 @@ impl Executive {
     /// Whether a component is on its way up without anybody doing anything more.
     fn is_coming(&self, index: usize) -> bool {
         let record = &self.records[index];
-        let comes_back = record.ahead.starts_again || record.ahead.queued.is_some();
+        let comes_back = record.ahead.starts_again || record.rest.queued.is_some();
         match record.state {
             State::StartPending => true,
             // One that a run of its group is to start is; what has ended before its turn is passed.
@@ -246,6 +253,9 @@ impl Executive {
         index: usize,
         may_be: impl Fn(&Record) -> bool,
     ) {
+        if self.records[index].rest.depends_on.is_empty() {
+            return;
+        }
         let mut stopped = self.stopped_dependencies(index);
         stopped.retain(|on| may_be(&self.records[*on]));
         let had = self.to_be_had(&stopped);
@@ -278,7 +288,7 @@ impl Executive {
         let mut seen = HashSet::new();
         let mut look_at = indexes.to_vec();
         while let Some(on) = look_at.pop() {
-            for dependent in &self.records[on].dependents {
+            for dependent in &self.records[on].rest.dependents {
                 if is_so(&self.records[*dependent]) && seen.insert(*dependent) {
                     found.push(*dependent);
                     look_at.push(*dependent);
@@ -294,9 +304,9 @@ impl Executive {
         if lives == lived {
             return;
         }
-        for nth in 0..self.records[index].depends_on.len() {
-            let on = self.records[index].depends_on[nth];
-            let counted = &mut self.records[on].lives_on_it;
+        for nth in 0..self.records[index].rest.depends_on.len() {
+            let on = self.records[index].rest.depends_on[nth];
+            let counted = &mut self.records[on].rest.lives_on_it;
             *counted = if lives { *counted + 1 } else { *counted - 1 };
         }
     }
@@ -313,7 +323,7 @@ impl Executive {
         if self.records[index].state == State::StopPending {
             return;
         }
-        if self.records[index].lives_on_it > 0 {
+        if self.records[index].rest.lives_on_it > 0 {
             self.records[index].ahead.leaving = true;
         } else {
             self.order_stop(now, index);
@@ -325,7 +335,7 @@ impl Executive {
         if self.records[index].ahead.waiting {
             self.go_on_waiting(now, index);
         }
-        if self.records[index].dependents.is_empty() {
+        if self.records[index].rest.dependents.is_empty() {
             return;
         }
         let stopped = self.records[index].state == State::Stopped;
@@ -333,8 +343,8 @@ impl Executive {
         if !stopped && !overdue && !self.serves_dependents(index) {
             return;
         }
-        let failed = stopped && self.records[index].substate == Substate::Failed;
-        for dependent in self.records[index].dependents.clone() {
+        let failed = stopped && self.records[index].substate() == Substate::Failed;
+        for dependent in self.records[index].rest.dependents.clone() {
             if self.records[dependent].ahead.waiting {
                 self.go_on_waiting(now, dependent);
             } else if failed && self.requires(dependent, index) {
@@ -348,7 +358,7 @@ impl Executive {
     pub(super) fn go_on_waiting(&mut self, now: Moment, index: usize) {
         let missing = |on: &usize| !self.serves_dependents(*on) && !self.is_coming(*on);
         let overdue = |on: &usize| self.records[*on].ahead.overdue;
-        let on = &self.records[index].depends_on;
+        let on = &self.records[index].rest.depends_on;
         if let Some(missing) = on.iter().find(|on| missing(on)) {
             let name = self.records[*missing].name().to_string();
             if self.held_dependency(index).is_some() {
@@ -364,7 +374,7 @@ impl Executive {
             // That may never come back, and whoever waits for this start is told so.
             self.set_deadline(index, now + PENDING_MAX);
         } else if !self.is_haunted(index) {
-            self.records[index].deadline = None;
+            self.records[index].set_deadline(None);
         }
     }
 
@@ -380,17 +390,17 @@ impl Executive {
     /// Whether all that it depends on is there, only code of an earlier life is in its way, and
     /// nobody has been told yet.
     fn waits_for_code_alone(&self, index: usize) -> bool {
-        let Record { deadline, ahead, depends_on, .. } = &self.records[index];
-        deadline.is_none()
-            && !ahead.overdue
-            && depends_on.iter().all(|on| self.serves_dependents(*on))
+        let record = &self.records[index];
+        record.deadline().is_none()
+            && !record.ahead.overdue
+            && record.rest.depends_on.iter().all(|on| self.serves_dependents(*on))
     }
 
     pub(super) fn fail_for_want_of(&mut self, now: Moment, index: usize, name: String) {
         let exit = Exit::Dependency(name);
         self.set_waiting(index, false);
         let record = &mut self.records[index];
-        record.last_exit = Some(exit.clone());
+        record.set_last_exit(exit.clone());
         let text = exit.to_string();
         self.set_stopped(now, index, Substate::Failed, Some(exit));
         self.resolve(index, Code::DEPENDENCY_FAIL, &text);
@@ -408,7 +418,7 @@ impl Executive {
     /// What it cannot go on without has failed: it is stopped, and is a failure too.
     fn deprive(&mut self, now: Moment, index: usize, of: usize) {
         let name = self.records[of].name().to_string();
-        self.records[index].ahead.deprived_of = Some(name.clone());
+        self.records[index].rest.deprived_of = Some(name.clone());
         self.notice(Notice::Deprived(self.records[index].id, name));
         self.resolve(index, Code::CANCELLED, "what it depends on has failed");
         self.order_stop(now, index);
@@ -416,13 +426,13 @@ impl Executive {
 
     /// `index` has changed: what it depends on may leave, if that was waiting for it.
     pub(super) fn go_on_with_dependencies(&mut self, now: Moment, index: usize) {
-        if self.records[index].has_life() || self.records[index].depends_on.is_empty() {
+        if self.records[index].has_life() || self.records[index].rest.depends_on.is_empty() {
             return;
         }
-        for on in self.records[index].depends_on.clone() {
+        for on in self.records[index].rest.depends_on.clone() {
             if self.records[on].ahead.leaving {
                 self.let_leave(now, on);
-            } else if let Some(group) = self.records[on].group {
+            } else if let Some(group) = self.records[on].rest.group {
                 // A stop of the group may wait for those outside that depend on its members.
                 self.go_on_with_group(now, group);
             }

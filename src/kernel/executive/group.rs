@@ -64,7 +64,7 @@ impl Executive {
                     ));
                 };
                 let index = self.index(id);
-                if self.records[index].group.replace(number).is_some() {
+                if self.records[index].rest.group.replace(number).is_some() {
                     return Err(Refusal::new(
                         Code::EXISTS,
                         format!("group:{}", group.name),
@@ -92,7 +92,7 @@ impl Executive {
 
     /// The group that restarts this component when it crashes, if it is not its own to do.
     pub(super) fn group_that_restarts(&self, index: usize) -> Option<usize> {
-        let group = self.records[index].group?;
+        let group = self.records[index].rest.group?;
         let alone = self.groups[group].group.strategy == Strategy::OneForOne;
         let temporary = self.records[index].descriptor().restart == Restart::Temporary;
         (!alone && !temporary).then_some(group)
@@ -171,8 +171,8 @@ impl Executive {
     /// A person has seen to a component: its crashes are forgotten, those as well that were
     /// charged to its group.
     pub(super) fn forgive(&mut self, index: usize) {
-        self.records[index].crashes.forgive();
-        if let Some(group) = self.records[index].group {
+        self.records[index].forgive();
+        if let Some(group) = self.records[index].rest.group {
             self.groups[group].crashes.forgive();
         }
     }
@@ -203,7 +203,7 @@ impl Executive {
     /// A member has spent a budget of its own, and its group is to hear of it: all of the group
     /// is restarted, at the group's charge.
     pub(super) fn escalate_to_group(&mut self, now: Moment, index: usize) {
-        let Some(group) = self.records[index].group else { return };
+        let Some(group) = self.records[index].rest.group else { return };
         // Where the group restarts it, the group has failed, and has said so.
         if self.group_that_restarts(index).is_some() {
             return;
@@ -222,7 +222,7 @@ impl Executive {
                 let until = now + delay;
                 // A temporary member stays where it is; the others are restarted for it.
                 if self.records[index].descriptor().restart != Restart::Temporary {
-                    self.records[index].crashes.forgive();
+                    self.records[index].forgive();
                     self.set_stopped(now, index, Substate::Backoff { until }, None);
                 }
                 self.tell_restart(group, delay);

@@ -44,7 +44,7 @@ impl Executive {
     }
 
     fn take_maintenance(&mut self, index: usize, until: Moment) {
-        let before = self.records[index].maintenance.replace(until);
+        let before = self.records[index].rest.maintenance.replace(until);
         self.maintained += usize::from(before.is_none());
         self.set_due(until, Due::Maintenance(index));
         let id = self.records[index].id;
@@ -57,7 +57,7 @@ impl Executive {
     /// 1062 if there is none.
     pub fn release(&mut self, now: Moment, id: ComponentId) -> Result<Accepted, Refusal> {
         let index = self.index(id);
-        if self.records[index].maintenance.is_none() {
+        if self.records[index].rest.maintenance.is_none() {
             return Err(Refusal::new(
                 Code::NOT_ACTIVE,
                 &**self.records[index].name(),
@@ -77,7 +77,7 @@ impl Executive {
 
     /// The maintenance of a component is over; answers whether it is started.
     pub(super) fn end_maintenance(&mut self, now: Moment, index: usize, expired: bool) -> bool {
-        let before = self.records[index].maintenance.take();
+        let before = self.records[index].rest.if_any().and_then(|rare| rare.maintenance.take());
         self.maintained -= usize::from(before.is_some());
         let id = Some(self.records[index].id);
         self.steps.push(Step::Released { kind: HoldKind::Maintenance, id, expired });
@@ -89,7 +89,7 @@ impl Executive {
     /// Starts what was held and is wanted, if nothing holds it any more.
     pub(super) fn start_if_held(&mut self, now: Moment, index: usize) -> bool {
         let record = &self.records[index];
-        let wanted = record.desired != Desired::Down && record.substate == Substate::Held;
+        let wanted = record.desired != Desired::Down && record.substate() == Substate::Held;
         if record.state != State::Stopped || !wanted || self.is_kept_down(index) {
             return false;
         }
@@ -152,7 +152,7 @@ impl Executive {
                 self.resolve(index, Code::CANCELLED, note);
                 done
             }
-            State::StopPending => match record.operation {
+            State::StopPending => match record.rest.operation {
                 Some(operation) if operation.target == State::Stopped => {
                     Accepted { operation: Some(operation.id), ..done }
                 }
@@ -203,7 +203,7 @@ impl Executive {
         if record.state != State::Stopped {
             return;
         }
-        let substate = match record.substate {
+        let substate = match record.substate() {
             Substate::NeverStarted | Substate::Backoff { .. } | Substate::Held if disabled => {
                 Substate::Disabled
             }

@@ -27,8 +27,8 @@ impl Executive {
             LifeChange::Checkpoint(hint) => {
                 let record = &mut self.records[index];
                 if !record.state.is_settled() && !record.ahead.killing {
-                    record.checkpoint += 1;
-                    record.hint = hint;
+                    record.rest.checkpoint += 1;
+                    record.rest.hint = hint;
                     self.set_deadline(index, now + PENDING_MAX);
                 }
             }
@@ -53,7 +53,6 @@ impl Executive {
         if !self.change(now, index, Event::Started, None) {
             return;
         }
-        self.records[index].running_since = Some(now);
         self.reached(index, State::Running);
         self.tell_changes(index);
         // What was said later wins, over a pause too.
@@ -79,12 +78,16 @@ impl Executive {
         if next(from, Event::Ended).is_none() || record.ahead.waiting {
             return;
         }
-        let ran = record.running_since.take().map_or(Duration::ZERO, |since| now.since(since));
+        let ran = record.ran(now);
+        if let Some(rare) = record.rest.if_any() {
+            rare.hung = None;
+        }
         record.ahead.killing = false;
         let leaves = std::mem::take(&mut record.ahead.leaving);
-        record.hung = None;
-        record.last_exit = Some(ending.exit.clone());
-        record.drop_panicked = ending.drop_panic.clone();
+        record.set_last_exit(ending.exit.clone());
+        if ending.drop_panic.is_some() || record.rest.drop_panicked.is_some() {
+            record.rest.drop_panicked = ending.drop_panic.clone();
+        }
         // A message that fails again has been paid for the first time (lifecycle.md 3.4).
         let first = ending.message.is_none_or(|(_, failed)| failed <= 1);
         let charged = first && record.desired != Desired::Down;
@@ -92,13 +95,13 @@ impl Executive {
         let stopping = from == State::StopPending || leaves;
         let failed = ending.exit.is_abnormal();
         if failed && !stopping {
-            record.crash_count += 1;
+            record.rest.crash_count += 1;
         }
         if failed || ending.drop_panic.is_some() {
             let (id, generation) = (record.id, record.generation);
             let charged = charged && failed && !stopping && ending.exit != Exit::Lost;
             let crash = Crash { at: now, id, generation, ending: ending.clone(), charged };
-            self.steps.push(super::Step::Crash(crash));
+            self.steps.push(super::Step::Crash(Box::new(crash)));
         }
         if stopping {
             return self.stop_finished(now, index, ending.exit);
@@ -119,7 +122,7 @@ impl Executive {
             Exit::Normal if self.records[index].waits_for(State::Paused) => Code::NOT_ACTIVE,
             _ => exit.code(),
         };
-        let text = exit.to_string();
+        let text = self.text_for(index, &exit);
         let grouped = self.group_that_restarts(index);
         let verdict = match grouped {
             Some(group) => self.verdict_of_group(now, group, index, &exit, ran, charged),
@@ -175,10 +178,10 @@ impl Executive {
         charged: bool,
     ) -> Verdict {
         let record = &mut self.records[index];
-        let descriptor = &record.registration.descriptor;
+        let descriptor = record.descriptor();
         let (restart, budget) = (descriptor.restart, descriptor.budget);
         let policy = Policy { restart, budget, backoff: descriptor.backoff };
-        let verdict = record.crashes.after(now, exit, ran, charged, &policy);
+        let verdict = record.rest.crashes.after(now, exit, ran, charged, &policy);
         self.with_jitter(verdict, policy.backoff.jitter_percent)
     }
 
@@ -215,13 +218,13 @@ impl Executive {
         let disabled = self.rests_disabled(index);
         let record = &mut self.records[index];
         let starts_again = std::mem::take(&mut record.ahead.starts_again);
-        let deprived_of = record.ahead.deprived_of.take();
+        let deprived_of = record.rest.if_any().and_then(|rare| rare.deprived_of.take());
         let down = record.desired == Desired::Down;
         let removed = record.removed;
-        let text = exit.to_string();
+        let text = self.text_for(index, &exit);
         if let (Some(name), false) = (deprived_of, starts_again || down) {
             let exit = Exit::Dependency(name);
-            self.records[index].last_exit = Some(exit.clone());
+            self.records[index].set_last_exit(exit.clone());
             self.set_stopped(now, index, Substate::Failed, Some(exit));
             self.resolve(index, Code::DEPENDENCY_FAIL, &text);
             return self.run_queued(now, index);
@@ -254,6 +257,13 @@ impl Executive {
         }
     }
 
+    /// What is said to whoever waits for the component, of how its life has ended; nothing if
+    /// nobody waits.
+    fn text_for(&self, index: usize, exit: &Exit) -> String {
+        let waits = self.records[index].rest.operation.is_some();
+        if waits { exit.to_string() } else { String::new() }
+    }
+
     /// A restart that is due by itself begins, unless something has come in between.
     pub(super) fn begin_by_itself(&mut self, now: Moment, index: usize) {
         if self.is_kept_down(index) {
@@ -267,14 +277,16 @@ impl Executive {
     pub(super) fn run_queued(&mut self, now: Moment, index: usize) {
         let record = &mut self.records[index];
         let state = record.state;
-        let ready = matches!(state, State::Stopped | State::Running);
-        let Some(queued) = record.ahead.queued.take_if(|_| ready) else { return };
+        if !matches!(state, State::Stopped | State::Running) {
+            return;
+        }
+        let Some(queued) = record.take_queued() else { return };
         let operation = super::Operation { id: queued.operation, target: State::Running };
         if let Err(refusal) = self.check_start(index) {
             return self.resolve_operation(queued.operation, refusal.code, &refusal.reason);
         }
         self.resolve(index, Code::CANCELLED, SUPERSEDED);
-        self.records[index].operation = Some(operation);
+        self.records[index].rest.operation = Some(operation);
         self.want(index, Desired::Up);
         match state {
             State::Stopped => self.start_now(now, index, queued.options),
@@ -295,7 +307,7 @@ impl Executive {
     /// A pending state has lasted too long.
     pub(super) fn give_up_waiting(&mut self, now: Moment, index: usize) {
         let record = &mut self.records[index];
-        record.deadline = None;
+        record.set_deadline(None);
         let (id, generation, killing) = (record.id, record.generation, record.ahead.killing);
         let state = record.state;
         match state {

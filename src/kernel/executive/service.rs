@@ -301,7 +301,7 @@ impl Executive {
 
     /// Whether a start of the executive starts this component; what is wanted of it follows.
     fn comes_up(&mut self, now: Moment, index: usize, fresh: bool) -> bool {
-        let held = self.records[index].substate == Substate::Held;
+        let held = self.records[index].substate() == Substate::Held;
         if self.records[index].removed {
             return false;
         }
@@ -312,7 +312,7 @@ impl Executive {
             // A manual component waits for a start command, whatever it did before.
             let automatic = record.startup == Startup::Automatic;
             let was_stopped =
-                record.desired == Desired::Down && record.substate == Substate::Operator;
+                record.desired == Desired::Down && record.substate() == Substate::Operator;
             let id = record.id;
             if automatic && !stays_down {
                 if was_stopped && record.generation.0 > 0 {
@@ -331,7 +331,7 @@ impl Executive {
         if !comes {
             return false;
         }
-        let kept_down = record.maintenance.is_some() || self.held_dependency(index).is_some();
+        let kept_down = record.rest.maintenance.is_some() || self.held_dependency(index).is_some();
         if kept_down && !held {
             self.set_stopped(now, index, Substate::Held, None);
         }

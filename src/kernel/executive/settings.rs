@@ -32,12 +32,12 @@ impl Executive {
     /// last told.
     pub(super) fn tell_changes(&mut self, index: usize) {
         let record = &self.records[index];
-        let differs = |key: &&str| record.told.text(key) != self.stored.text(key);
+        let differs = |key: &&str| record.told().text(key) != self.stored.text(key);
         if !record.descriptor().reloads.iter().any(differs) {
             return;
         }
         let order = Order::Changed(record.id, record.generation, Arc::clone(&self.stored));
-        self.records[index].told = Arc::clone(&self.stored);
+        self.records[index].rest.told = Some(Arc::clone(&self.stored));
         self.order(index, order);
     }
 
@@ -61,7 +61,7 @@ impl Executive {
     /// Keeps a value for the next lives of a component.
     pub fn remember(&mut self, id: ComponentId, name: &str, value: &str) {
         let index = self.index(id);
-        let registry = Arc::make_mut(&mut self.records[index].registry);
-        registry.insert(name.to_owned(), value.to_owned());
+        let registry = self.records[index].rest.registry.get_or_insert_default();
+        Arc::make_mut(registry).insert(name.to_owned(), value.to_owned());
     }
 }

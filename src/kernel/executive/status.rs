@@ -13,52 +13,53 @@ impl Executive {
     pub fn status(&self, id: ComponentId, clock: Clock) -> ComponentStatus {
         let index = self.index(id);
         let record = &self.records[index];
-        let ago = clock.now.since(record.since);
+        let since = record.cell().since();
+        let ago = clock.now.since(since);
         let micros = i64::try_from(ago.as_micros()).unwrap_or(i64::MAX);
         let since_utc = contract::WallTime(clock.utc.0.saturating_sub(micros));
         let descriptor = record.descriptor();
         let differing = descriptor.start_only.iter().filter(|key| {
             record.state != State::Stopped && record.started_with.text(key) != self.stored.text(key)
         });
-        let cell = record.cell.view();
+        let cell = record.cell().view();
         ComponentStatus {
             name: record.name().to_string(),
             about: descriptor.about.to_string(),
             log: descriptor.log.file().to_owned(),
             state: record.state,
-            substate: (record.state == State::Stopped).then_some(record.substate),
+            substate: (record.state == State::Stopped).then(|| record.substate()),
             desired: record.desired,
             startup: record.startup,
             generation: record.generation,
-            since: record.since,
+            since,
             since_utc,
-            crashes: record.crash_count,
-            exit_code: match &record.last_exit {
+            crashes: record.rest.crash_count,
+            exit_code: match record.last_exit() {
                 _ if record.generation.0 == 0 => Code::NEVER_STARTED,
                 Some(exit) => exit.code(),
                 None => Code::OK,
             },
-            last_exit: record.last_exit.clone(),
+            last_exit: record.last_exit().cloned(),
             inbox: cell.inbox,
-            checkpoint: record.checkpoint,
-            wait_hint: record.hint,
+            checkpoint: record.rest.checkpoint,
+            wait_hint: record.hint(),
             restart_required: differing.map(|key| (*key).to_owned()).collect(),
             holds: self.holds(index),
             hold_left: self.held_until(index).map(|until| until.since(clock.now)),
             persist: record.persist,
-            group: record.group.map(|group| self.groups[group].name().to_string()),
+            group: record.rest.group.map(|group| self.groups[group].name().to_string()),
             waits_for: self.waits_for(index),
-            hung: record.hung.is_some(),
-            zombies: record.zombies.len() as u32,
+            hung: record.rest.hung.is_some(),
+            zombies: record.rest.zombies.len() as u32,
             outbox: cell.outbox,
-            drop_panicked: record.drop_panicked.clone(),
+            drop_panicked: record.rest.drop_panicked.clone(),
         }
     }
 
     /// Whether anything keeps a component down.
     pub(super) fn is_held(&self, index: usize) -> bool {
         let record = &self.records[index];
-        record.maintenance.is_some() || record.removed || self.are_all_held()
+        record.rest.maintenance.is_some() || record.removed || self.are_all_held()
     }
 
     /// Whether anything keeps a component down, be it by way of what it depends on.
@@ -73,14 +74,14 @@ impl Executive {
     }
 
     fn held_until(&self, index: usize) -> Option<Moment> {
-        self.records[index].maintenance.max(self.service.backup_until)
+        self.records[index].rest.maintenance.max(self.service.backup_until)
     }
 
     /// What keeps a component down, whatever is wanted of it.
     fn holds(&self, index: usize) -> Vec<HoldKind> {
         let record = &self.records[index];
         let mut holds = self.holds_on_all();
-        holds.extend(record.maintenance.map(|_| HoldKind::Maintenance));
+        holds.extend(record.rest.maintenance.map(|_| HoldKind::Maintenance));
         holds.extend(record.removed.then_some(HoldKind::Removal));
         holds
     }

@@ -32,7 +32,7 @@ impl Executive {
 
     fn is_hung(&self, busy: &Busy) -> bool {
         let record = &self.records[self.index(busy.id)];
-        record.hung.is_some() || record.generation != busy.generation || !record.has_life()
+        record.rest.hung.is_some() || record.generation != busy.generation || !record.has_life()
     }
 
     /// Looks for components whose hook has not come back. A pending state has a deadline of its
@@ -49,23 +49,24 @@ impl Executive {
         let recovered = self.hung.iter().filter(|index| self.has_recovered(**index));
         for index in recovered.copied().collect::<Vec<usize>>() {
             let record = &mut self.records[index];
-            let (id, since) = (record.id, record.hung.take().unwrap_or(now));
+            let (id, since) = (record.id, record.rest.hung.take().unwrap_or(now));
             self.notice(Notice::Recovered(id, now.since(since)));
         }
-        self.hung.retain(|index| self.records[*index].hung.is_some());
+        self.hung.retain(|index| self.records[*index].rest.hung.is_some());
         self.settle(now);
     }
 
     /// Whether a component is called hung whose code has come back.
     fn has_recovered(&self, index: usize) -> bool {
-        let Record { id, generation, hung, .. } = &self.records[index];
+        let Record { id, generation, ref rest, .. } = self.records[index];
         let busy = self.board.busy(id.shard());
-        hung.is_some() && busy.is_none_or(|busy| (busy.id, busy.generation) != (*id, *generation))
+        rest.hung.is_some()
+            && busy.is_none_or(|busy| (busy.id, busy.generation) != (id, generation))
     }
 
     fn found_hung(&mut self, now: Moment, busy: &Busy) {
         let index = self.index(busy.id);
-        self.records[index].hung = Some(busy.since);
+        self.records[index].rest.hung = Some(busy.since);
         self.hung.insert(index);
         self.notice(Notice::Hung(busy.id, now.since(busy.since)));
         if self.records[index].descriptor().when_hung == WhenHung::Restart {
@@ -100,8 +101,8 @@ impl Executive {
     /// The others on it begin anew, at nobody's charge; one of them may have an ending of its own.
     fn lose_carrier(&mut self, now: Moment, busy: &Busy, own: Option<(usize, Ending)>) {
         let (shard, culprit) = (busy.id.shard(), self.index(busy.id));
-        if !self.records[culprit].zombies.contains(&busy.generation) {
-            self.records[culprit].zombies.push(busy.generation);
+        if !self.records[culprit].rest.zombies.contains(&busy.generation) {
+            self.records[culprit].rest.zombies.push(busy.generation);
             self.haunted.insert(culprit);
             self.notice(Notice::Zombie(busy.id, busy.generation));
         }
@@ -115,9 +116,7 @@ impl Executive {
         let carried: Vec<usize> =
             self.layout[usize::from(shard)].iter().map(|index| *index as usize).collect();
         for index in &carried {
-            let record = &self.records[*index];
-            let registration = record.registration.clone();
-            self.order(*index, Order::Place { id: record.id, registration });
+            self.order(*index, Order::Place(self.records[*index].id));
             if self.records[*index].removed {
                 self.order(*index, Order::Remove(self.records[*index].id));
             }
@@ -142,10 +141,10 @@ impl Executive {
     /// The code of a life that was given up has come back.
     pub fn zombie_ended(&mut self, now: Moment, id: ComponentId, generation: Generation) {
         let index = self.index(id);
-        let before = self.records[index].zombies.len();
-        self.records[index].zombies.retain(|zombie| *zombie != generation);
-        if self.records[index].zombies.len() < before {
-            if self.records[index].zombies.is_empty() {
+        if self.records[index].rest.zombies.contains(&generation) {
+            let zombies = &mut self.records[index].rest.zombies;
+            zombies.retain(|zombie| *zombie != generation);
+            if zombies.is_empty() {
                 self.haunted.remove(&index);
             }
             self.notice(Notice::ZombieEnded(id, generation));
@@ -159,7 +158,7 @@ impl Executive {
     pub(super) fn zombies(&self) -> Vec<(String, Generation)> {
         let haunted = self.haunted.iter().map(|index| &self.records[*index]);
         let all = haunted.flat_map(|record| {
-            record.zombies.iter().map(|zombie| (record.name().to_string(), *zombie))
+            record.rest.zombies.iter().map(|zombie| (record.name().to_string(), *zombie))
         });
         all.collect()
     }

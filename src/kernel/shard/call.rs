@@ -9,7 +9,7 @@ use contract::lifecycle::Exit;
 use super::Shard;
 use super::slot::{Life, Slot};
 use crate::order::{Ending, LifeChange, LifeEvent, Output};
-use crate::parcel::{MessageSlip, Parcel};
+use crate::parcel::MessageSlip;
 use crate::unwind::{Caught, discard, guarded};
 
 /// What a hook came to that did not go well.
@@ -36,12 +36,13 @@ impl Shard {
     ) -> Result<R, Fate> {
         let instead = if self.interposer.is_some() { self.instead.take() } else { None };
         let slot = &mut self.slots[number as usize];
-        let Slot { life, cell, rest, id, .. } = slot;
+        let Slot { life, block, id, .. } = slot;
         let Life { component, tickets, generation, .. } =
             life.as_mut().expect("the caller has looked");
         let generation = *generation;
-        let identity = Identity { name: &rest.registration.name, id: *id, generation };
-        let mut cx = Context::new(call, identity, tickets, &mut self.effects, &cell.lease);
+        let entry = block.entry(*id);
+        let identity = Identity { name: entry, id: *id, generation };
+        let mut cx = Context::new(call, identity, tickets, &mut self.effects, &entry.lease);
         self.pulse.enter(number, generation);
         let result = guarded(|| match instead {
             None => code(component.as_mut(), &mut cx),
@@ -69,7 +70,7 @@ impl Shard {
     ) -> bool {
         let worth_a_look =
             !is_message || self.keeping || !self.effects.is_empty() || self.end.has_orders();
-        worth_a_look && self.slots[number as usize].cell.is_over(generation)
+        worth_a_look && self.slots[number as usize].cell().is_over(generation)
     }
 
     /// Calls a hook that answers nothing, and carries out what it asked for.
@@ -121,7 +122,7 @@ impl Shard {
         let slot = &mut self.slots[number as usize];
         let Some((id, generation)) = slot.living() else { return };
         let Some(Life { component, .. }) = slot.life.take() else { return };
-        self.timers.call_off(std::mem::take(&mut slot.rest.timers).len());
+        self.timers.call_off(slot.rest.forget_timers());
         self.pulse.enter(number, generation);
         if let Err(caught) = guarded(|| drop(component)) {
             let Caught { exit, backtrace } = *caught;
@@ -129,8 +130,8 @@ impl Shard {
             ending.backtrace.0 = ending.backtrace.0.or(backtrace.0);
         }
         self.pulse.leave();
-        slot.rest.inbox.retain(Parcel::is_message);
-        let given_up = slot.cell.is_over(generation);
+        slot.rest.forget_own_mail();
+        let given_up = slot.cell().is_over(generation);
         self.note_depth(number);
         out.push(if given_up {
             Output::ZombieEnded { id, generation }

@@ -289,7 +289,7 @@ impl Shard {
     }
 
     fn poison_after(&self, number: u32) -> u8 {
-        self.slots[number as usize].rest.registration.descriptor.poison_after.max(1)
+        self.slots[number as usize].registration().descriptor.poison_after.max(1)
     }
 
     /// Sets aside what waits for, or comes for, a component that takes no more.

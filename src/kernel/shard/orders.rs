@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::Registration;
 use contract::component::{Component, Progress, Start, Started};
 use contract::context::Context;
 use contract::control::DeadReason;
@@ -19,6 +18,7 @@ use super::stall::Task;
 use crate::interpose::Hook;
 use crate::order::{Ending, LifeChange, LifeEvent, Order, Output};
 use crate::parcel::Parcel;
+use crate::push::push_closely;
 use crate::unwind::{discard, guarded};
 
 impl Shard {
@@ -55,7 +55,7 @@ impl Shard {
                 }
             }
             Order::Remove(_) => self.remove(id.slot(), out),
-            Order::Place { .. } | Order::Wake => {}
+            Order::Place(_) | Order::Wake => {}
         }
     }
 
@@ -63,31 +63,31 @@ impl Shard {
     /// ahead of the kill: none of its hooks is called again.
     fn end_given_up(&mut self, number: u32, out: &mut Vec<Output>) {
         let slot = &self.slots[number as usize];
-        if slot.living().is_some_and(|(_, generation)| slot.cell.is_over(generation)) {
+        if slot.living().is_some_and(|(_, generation)| slot.cell().is_over(generation)) {
             self.end(number, Ending::plain(Exit::Killed), out);
         }
     }
 
     fn obey_for_all(&mut self, order: Order) {
         match order {
-            Order::Place { id, registration } => self.place(id, registration),
+            Order::Place(id) => self.place(id),
             // Timers are looked at in every turn; what waits for room has its turn too.
             _ => self.relieved = true,
         }
     }
 
-    fn place(&mut self, id: ComponentId, registration: Registration) {
+    fn place(&mut self, id: ComponentId) {
         assert_eq!(
             (id.shard(), id.slot() as usize),
             (self.number, self.slots.len()),
             "the executive and the shard count slots alike"
         );
-        let cell = self.board.cell(id).expect("a component is on the board before it is placed");
-        let slot = Slot::new(id, registration, cell);
-        slot.cell.place(u32::try_from(slot.inbox_max()).unwrap_or(u32::MAX));
+        let block = self.board.block(id).expect("a component is on the board before it is placed");
+        let slot = Slot::new(id, Arc::clone(block));
+        slot.cell().place(u32::try_from(slot.inbox_max()).unwrap_or(u32::MAX));
         // An earlier carrier may have left it full.
-        self.board.set_full(&slot.cell, false);
-        self.slots.push(slot);
+        self.board.set_full(slot.cell(), false);
+        push_closely(&mut self.slots, slot);
     }
 
     /// Begins a life, unless there is one, or the component was removed.
@@ -133,8 +133,8 @@ impl Shard {
     ) -> bool {
         let number = id.slot();
         let slot = &mut self.slots[number as usize];
-        slot.cell.lease.store(0, std::sync::atomic::Ordering::Relaxed);
-        let factory = Arc::clone(&slot.rest.registration.factory);
+        slot.block.entry(id).lease.store(0, std::sync::atomic::Ordering::Relaxed);
+        let factory = Arc::clone(&slot.registration().factory);
         self.pulse.enter(number, generation);
         let made = guarded(|| factory());
         self.pulse.leave();
@@ -144,7 +144,7 @@ impl Shard {
             return false;
         }
         let slot = &mut self.slots[number as usize];
-        let too_late = slot.cell.is_over(generation);
+        let too_late = slot.cell().is_over(generation);
         match made {
             Ok(component) if !too_late => {
                 let (phase, tickets) = (Phase::Starting, 0);
@@ -238,7 +238,7 @@ impl Shard {
         self.end(number, Ending::plain(Exit::Killed), out);
         let slot = &mut self.slots[number as usize];
         slot.removed = true;
-        for parcel in std::mem::take(&mut slot.rest.inbox) {
+        for parcel in slot.rest.take_inbox() {
             self.bury_letter(parcel, DeadReason::Removed, out);
         }
         self.note_depth(number);
@@ -306,8 +306,11 @@ impl Shard {
     /// soon as it is not: a pending resume or stop may need them to get on.
     fn release_own_mail(&mut self, number: u32) {
         let slot = &mut self.slots[number as usize];
+        if !slot.has_mail {
+            return;
+        }
         let (messages, own): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut slot.rest.inbox).into_iter().partition(Parcel::is_message);
+            slot.rest.take_inbox().into_iter().partition(Parcel::is_message);
         slot.rest.inbox = messages;
         self.note_depth(number);
         self.local.extend(own);
@@ -356,7 +359,7 @@ impl Shard {
 /// Whose slot an order needs, if it needs one.
 fn subject(order: &Order) -> Option<ComponentId> {
     match order {
-        Order::Place { .. } | Order::Wake => None,
+        Order::Place(_) | Order::Wake => None,
         Order::Start { id, .. } | Order::Remove(id) => Some(*id),
         Order::Stop(id, _) | Order::Pause(id, _) | Order::Continue(id, _) => Some(*id),
         Order::Control(id, ..) | Order::Changed(id, ..) | Order::Kill(id, ..) => Some(*id),

@@ -36,6 +36,10 @@ struct Line {
 }
 
 impl Outbox {
+    pub(super) const fn new() -> Self {
+        Outbox { lines: Vec::new(), depth: 0 }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
@@ -169,13 +173,13 @@ impl Shard {
             return;
         }
         let (inbox, outbox) = (slot.rest.inbox.len(), slot.rest.outbox.depth());
-        slot.cell.set_depth(inbox, outbox);
+        slot.cell().set_depth(inbox, outbox);
         let full = inbox + outbox >= slot.inbox_max();
         if full == slot.full {
             return;
         }
         slot.full = full;
-        self.board.set_full(&slot.cell, full);
+        self.board.set_full(slot.cell(), full);
         if !full {
             self.relieved = true;
             self.answer_askers(number);

@@ -57,7 +57,7 @@ impl Shard {
             if let Some(Life { component, .. }) = slot.life.take() {
                 discard(component);
             }
-            let inbox = std::mem::take(&mut self.slots[number].rest.inbox);
+            let inbox = self.slots[number].rest.take_inbox();
             inbox.into_iter().for_each(|parcel| self.hand_back_asked(parcel));
         }
         for number in std::mem::take(&mut self.waiting) {

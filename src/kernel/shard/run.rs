@@ -288,7 +288,7 @@ impl Hands<'_> {
             Some(slot) if to.shard() == self.shard && !slot.has_mail => slot,
             _ => return Handed::Not,
         };
-        let Slot { life, cell, rest, .. } = slot;
+        let Slot { life, block, .. } = slot;
         let life = match life {
             Some(life) if life.phase == Phase::Running => life,
             _ => return Handed::Not,
@@ -297,8 +297,9 @@ impl Hands<'_> {
         let Clock { now, utc } = self.clock;
         let call = Call { now, utc, message: id, delivery: 1 };
         let generation = *generation;
-        let identity = Identity { name: &rest.registration.name, id: to, generation };
-        let mut cx = Context::new(call, identity, tickets, self.effects, &cell.lease);
+        let entry = block.entry(to);
+        let identity = Identity { name: entry, id: to, generation };
+        let mut cx = Context::new(call, identity, tickets, self.effects, &entry.lease);
         self.pulse.enter(to.slot(), generation);
         if OUT_OF_LANE {
             self.end.begin();

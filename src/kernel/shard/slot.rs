@@ -1,6 +1,7 @@
 //! A component's place in its shard: its life, and the mail that waits for it.
 
 use std::collections::VecDeque;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use contract::Registration;
@@ -8,16 +9,16 @@ use contract::component::Component;
 use contract::id::{ComponentId, Generation};
 
 use super::pressure::Outbox;
-use crate::board::Cell;
+use crate::board::{Block, Cell};
 use crate::parcel::Parcel;
 
 /// One cache line: all that a message to a running component needs, but for what it carries.
 #[repr(align(64))]
 pub(super) struct Slot {
     pub(super) life: Option<Life>,
-    pub(super) cell: Arc<Cell>,
-    /// What most messages do not need.
-    pub(super) rest: Box<Rest>,
+    /// Its cell is in there, and what it was registered as.
+    pub(super) block: Arc<Block>,
+    pub(super) rest: Rest,
     pub(super) id: ComponentId,
     /// Whether the slot is on the ready list.
     pub(super) ready: bool,
@@ -29,9 +30,14 @@ pub(super) struct Slot {
     pub(super) removed: bool,
 }
 
-/// What is kept of a component and is looked at now and then.
-pub(super) struct Rest {
-    pub(super) registration: Registration,
+/// What waits for a component, or with it. Most have nothing of the kind most of the time, and
+/// some never: it takes up room from the first time on that something is put in.
+#[derive(Default)]
+pub(super) struct Rest(Option<Box<Waiting>>);
+
+/// What is in there.
+#[derive(Default)]
+pub(super) struct Waiting {
     /// Mail that waits: for Running, or for its turn.
     pub(super) inbox: VecDeque<Parcel>,
     /// What it has sent and its receivers have no room for.
@@ -69,18 +75,25 @@ impl Phase {
 }
 
 impl Slot {
-    pub(super) fn new(id: ComponentId, registration: Registration, cell: Arc<Cell>) -> Self {
-        let (inbox, outbox, timers) = (VecDeque::new(), Outbox::default(), Vec::new());
+    pub(super) fn new(id: ComponentId, block: Arc<Block>) -> Self {
         Slot {
             life: None,
-            cell,
-            rest: Box::new(Rest { registration, inbox, outbox, timers }),
+            block,
+            rest: Rest::default(),
             id,
             ready: false,
             has_mail: false,
             full: false,
             removed: false,
         }
+    }
+
+    pub(super) fn cell(&self) -> &Cell {
+        self.block.cell(self.id)
+    }
+
+    pub(super) fn registration(&self) -> &Registration {
+        self.block.entry(self.id).registration()
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -100,7 +113,7 @@ impl Slot {
 
     /// How many messages may wait; a component that takes none at all could not be reached.
     pub(super) fn inbox_max(&self) -> usize {
-        self.rest.registration.descriptor.inbox_max.max(1) as usize
+        self.registration().descriptor.inbox_max.max(1) as usize
     }
 
     /// The key of the timer that was set as `serial`, if it still counts.
@@ -110,18 +123,82 @@ impl Slot {
 
     /// Forgets the timer with that key; false if there is none.
     pub(super) fn forget_timer(&mut self, key: &str) -> bool {
-        let before = self.rest.timers.len();
-        self.rest.timers.retain(|(other, _)| *other != key);
-        self.rest.timers.len() < before
+        let set = self.rest.timers.iter().position(|(other, _)| *other == key);
+        set.map(|nth| self.rest.timers.remove(nth)).is_some()
+    }
+}
+
+impl Rest {
+    /// Takes what waits in the inbox.
+    pub(super) fn take_inbox(&mut self) -> VecDeque<Parcel> {
+        self.0.as_mut().map(|waiting| std::mem::take(&mut waiting.inbox)).unwrap_or_default()
+    }
+
+    /// A life is over, and its timers with it: answers how many there were.
+    pub(super) fn forget_timers(&mut self) -> usize {
+        let timers = self.0.as_mut().map(|waiting| std::mem::take(&mut waiting.timers));
+        timers.unwrap_or_default().len()
+    }
+
+    /// Messages stay for the next life; answers and timers were that one's own. The room is given
+    /// back if nothing is left.
+    pub(super) fn forget_own_mail(&mut self) {
+        let Some(waiting) = &mut self.0 else { return };
+        waiting.inbox.retain(Parcel::is_message);
+        if waiting.inbox.is_empty() && waiting.outbox.is_empty() && waiting.timers.is_empty() {
+            self.0 = None;
+        }
+    }
+
+    /// Everything that waits, inbox first.
+    pub(super) fn into_parcels(self) -> impl Iterator<Item = Parcel> {
+        let Waiting { inbox, outbox, .. } = self.0.map(|waiting| *waiting).unwrap_or_default();
+        inbox.into_iter().chain(outbox.into_parcels())
+    }
+}
+
+impl Deref for Rest {
+    type Target = Waiting;
+
+    fn deref(&self) -> &Waiting {
+        const NOTHING: &Waiting =
+            &Waiting { inbox: VecDeque::new(), outbox: Outbox::new(), timers: Vec::new() };
+        self.0.as_deref().unwrap_or(NOTHING)
+    }
+}
+
+impl DerefMut for Rest {
+    fn deref_mut(&mut self) -> &mut Waiting {
+        self.0.get_or_insert_default()
     }
 }
 
 impl std::fmt::Debug for Slot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Slot")
-            .field("name", &self.rest.registration.name)
+            .field("name", &self.registration().name)
             .field("phase", &self.life.as_ref().map(|life| life.phase))
             .field("inbox", &self.rest.inbox.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_one_cache_line_and_what_waits_takes_up_room_only_while_something_does() {
+        assert_eq!(size_of::<Slot>(), 64);
+        let mut rest = Rest::default();
+        assert!(rest.inbox.is_empty() && rest.outbox.is_empty() && rest.timers.is_empty());
+        assert!(rest.take_inbox().is_empty() && rest.forget_timers() == 0);
+        assert!(rest.0.is_none(), "nobody put anything in");
+        rest.timers.push(("key", 1));
+        rest.forget_own_mail();
+        assert!(rest.0.is_some());
+        assert_eq!(rest.forget_timers(), 1);
+        rest.forget_own_mail();
+        assert!(rest.0.is_none());
     }
 }

@@ -72,7 +72,7 @@ impl Shard {
             return false;
         }
         let id = ComponentId::new(self.number, number);
-        let name = Arc::clone(&self.slots[number as usize].rest.registration.name);
+        let name = Arc::clone(&self.slots[number as usize].registration().name);
         let verdict = interposer.on_call(&HookCall { id, name: &name, generation, hook: *hook });
         match verdict {
             CallVerdict::Pass => {}

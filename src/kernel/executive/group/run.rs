@@ -209,7 +209,7 @@ impl Executive {
         let there = Substate::Backoff { until: run.until };
         let left: Vec<usize> = run.to_start.order.iter().copied().collect();
         for index in left {
-            if self.records[index].is_backing_off() && self.records[index].substate != there {
+            if self.records[index].is_backing_off() && self.records[index].substate() != there {
                 self.set_stopped(now, index, there, None);
             }
         }
@@ -264,16 +264,16 @@ impl Executive {
     fn waits_for_outsiders(&mut self, group: usize, index: usize) -> bool {
         let Some(run) = &mut self.groups[group].run else { return false };
         let record = &self.records[index];
-        if run.goal != Goal::Stop || record.lives_on_it == 0 {
+        if run.goal != Goal::Stop || record.rest.lives_on_it == 0 {
             return false;
         }
         let goes_first = |nth: &usize| {
-            let dependent = record.dependents[*nth];
+            let dependent = record.rest.dependents[*nth];
             let other = &self.records[dependent];
             other.has_life() && other.desired == Desired::Down && !run.to_stop.contains(dependent)
         };
         // From the one that it waited for last: they are many, and each end comes here.
-        let all = record.dependents.len();
+        let all = record.rest.dependents.len();
         let found = (run.looked_at..all).chain(0..run.looked_at.min(all)).find(goes_first);
         run.looked_at = found.unwrap_or_default();
         found.is_some()
@@ -308,7 +308,7 @@ impl Executive {
                     return self.begin_life(now, index);
                 }
                 State::Stopped
-                    if record.substate == Substate::Failed && record.descriptor().significant =>
+                    if record.substate() == Substate::Failed && record.descriptor().significant =>
                 {
                     return self.end_without(now, group);
                 }
@@ -357,10 +357,10 @@ impl Executive {
 
     fn why_missing(&self, index: usize) -> Option<Code> {
         let record = &self.records[index];
-        match (record.state, record.substate) {
+        match (record.state, record.substate()) {
             (State::StartPending, _) => Some(Code::REQUEST_TIMEOUT),
             (State::Stopped, Substate::Failed) => {
-                let exit = record.last_exit.as_ref();
+                let exit = record.last_exit();
                 Some(exit.map_or(Code::DEPENDENCY_FAIL, |exit| exit.code()))
             }
             (State::Stopped, Substate::Held) if self.is_held(index) => Some(Code::DATABASE_LOCKED),
@@ -389,7 +389,7 @@ impl Executive {
     /// A life begins before a run has come to stop the last one, which is over: it is no part of
     /// what the run is to stop.
     pub(in super::super) fn begins_outside_run(&mut self, index: usize) {
-        let Some(group) = self.records[index].group else { return };
+        let Some(group) = self.records[index].rest.group else { return };
         if let Some(run) = &mut self.groups[group].run {
             run.to_stop.remove(index);
         }
@@ -401,7 +401,7 @@ impl Executive {
     }
 
     fn run_of(&self, index: usize) -> Option<&Run> {
-        self.groups[self.records[index].group?].run.as_ref()
+        self.groups[self.records[index].rest.group?].run.as_ref()
     }
 
     /// What a member that a run has stopped is: on its way back, failed with the group, or, if
@@ -418,7 +418,7 @@ impl Executive {
     /// A member has crashed at its turn in a run, and restarts by itself after a delay: so long
     /// the run waits. False if there is no such run.
     pub(in super::super) fn delay_run(&mut self, index: usize, until: Moment) -> bool {
-        let Some(group) = self.records[index].group else { return false };
+        let Some(group) = self.records[index].rest.group else { return false };
         let run = self.groups[group].run.as_mut();
         let starting = |run: &&mut Run| run.phase == Phase::Starting && run.will_start(index);
         let Some(run) = run.filter(starting) else { return false };
@@ -436,7 +436,7 @@ impl Executive {
 
     /// An operator has other plans for a member: it is no part of a run any more.
     pub(in super::super) fn leave_run(&mut self, now: Moment, index: usize) {
-        let Some(group) = self.records[index].group else { return };
+        let Some(group) = self.records[index].rest.group else { return };
         let Some(run) = &mut self.groups[group].run else { return };
         run.to_stop.remove(index);
         run.to_start.remove(index);
@@ -453,7 +453,7 @@ impl Executive {
     /// An operator does not want to wait for the delay of a group's restart. False if no run is
     /// to start the component.
     pub(in super::super) fn hasten_run(&mut self, now: Moment, index: usize) -> bool {
-        let Some(group) = self.records[index].group else { return false };
+        let Some(group) = self.records[index].rest.group else { return false };
         if !self.is_to_be_started(index) {
             return false;
         }

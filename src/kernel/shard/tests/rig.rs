@@ -76,7 +76,7 @@ pub(super) struct Rig {
     pub(super) clock: Clock,
     pub(super) journal: Journal,
     out: Vec<Output>,
-    placed: Vec<(ComponentId, Registration)>,
+    placed: Vec<ComponentId>,
 }
 
 impl Rig {
@@ -90,11 +90,11 @@ impl Rig {
     }
 
     pub(super) fn place(&mut self, shard: u8, registration: Registration) -> ComponentId {
-        let slots = self.placed.iter().filter(|(id, _)| id.shard() == shard).count();
+        let slots = self.placed.iter().filter(|id| id.shard() == shard).count();
         let id = ComponentId::new(shard, slots as u32);
-        assert!(self.board.add(&registration.name, id));
-        self.placed.push((id, registration.clone()));
-        self.order(Order::Place { id, registration }, shard);
+        assert!(self.board.add(id, registration).is_some());
+        self.placed.push(id);
+        self.order(Order::Place(id), shard);
         id
     }
 
@@ -207,8 +207,8 @@ impl Rig {
     /// Gives a shard a new carrier, with every component placed; the old one is answered.
     pub(super) fn replace(&mut self, shard: u8) -> Shard {
         let end = self.lanes[usize::from(shard)].replace_end();
-        for (id, registration) in self.placed.iter().filter(|(id, _)| id.shard() == shard) {
-            self.order(Order::Place { id: *id, registration: registration.clone() }, shard);
+        for id in self.placed.iter().filter(|id| id.shard() == shard) {
+            self.order(Order::Place(*id), shard);
         }
         let new = Shard::new(shard, end, Arc::clone(&self.lanes), Arc::clone(&self.board));
         std::mem::replace(&mut self.shards[usize::from(shard)], new)
