@@ -508,7 +508,7 @@ impl Shard {
             return self.stall(Task::Timer { number, serial, base: self.base });
         }
         self.slots[number as usize].forget_timer(key);
-        self.tell_trace(number, ComponentId::OUTSIDE, || format!("timer {key}"), out);
+        self.tell_trace(number, ComponentId::OUTSIDE, || ["timer ", key].concat(), out);
         self.call_unit(number, "timer", |component, cx| component.timer(key, cx), out);
     }
 
