@@ -39,6 +39,7 @@ impl Site {
 
     /// A hook on that carrier does not come back, for as long as the rule says.
     pub(crate) fn stalled(&mut self, number: usize) {
+        self.watches = true;
         let carrier = self.carriers[number].number;
         if let Some(Some(lasting)) = self.faults.take_hang() {
             self.schedule(lasting, Due::ComesBack(carrier));

@@ -71,6 +71,9 @@ impl<R: ?Sized + Send + 'static> Rules<R> {
     pub(crate) fn ask<V: PartialEq + Default>(&self, mut ask: impl FnMut(&mut R) -> V) -> V {
         let rules: Vec<Arc<Mutex<R>>> = {
             let mut rules = lock(&self.rules);
+            if rules.is_empty() {
+                return V::default();
+            }
             rules.retain(|rule| rule.strong_count() > 0);
             rules.iter().filter_map(Weak::upgrade).collect()
         };

@@ -46,6 +46,8 @@ pub struct Site {
     /// Carriers that were lost, and whose code has not come back.
     pub(crate) lost: Vec<Carrier>,
     pub(crate) carriers_made: u64,
+    /// A hook is stalled, or was and the executive may not have noticed yet that it is back.
+    pub(crate) watches: bool,
     pub(crate) lanes: Arc<[Lane]>,
     /// The executive was killed, and nobody has started another.
     pub(crate) killed: bool,
@@ -70,6 +72,9 @@ pub struct Site {
     pub(crate) invariants: Option<Invariants>,
     pub(crate) checked: bool,
     pub(crate) story: Story,
+    /// The shards that have work, where one is drawn. This and the next two are kept for their
+    /// capacity.
+    busy: Vec<usize>,
     outputs: Vec<Output>,
     doings: Vec<Doing>,
 }

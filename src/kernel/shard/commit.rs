@@ -90,9 +90,11 @@ impl Shard {
 
     fn set_timer(&mut self, number: u32, delay: Duration, key: &'static str) {
         let slot = &mut self.slots[number as usize];
-        let Some(life) = &slot.life else { return };
+        if slot.life.is_none() {
+            return;
+        }
         let at = (self.base + delay).max(self.clock.now);
-        let serial = self.timers.set(at, number, life.generation);
+        let serial = self.timers.set(at, number);
         match slot.rest.timers.iter_mut().find(|(other, _)| *other == key) {
             Some(timer) => {
                 timer.1 = serial;

@@ -9,7 +9,7 @@ use contract::lifecycle::Exit;
 use contract::message::Message;
 
 use super::call::Fate;
-use super::slot::Phase;
+use super::slot::{Life, Phase};
 use super::stall::Task;
 use super::{Shard, dead};
 use crate::interpose::{Envelope, Hook, MessageVerdict};
@@ -21,11 +21,9 @@ use crate::unwind::{discard, guarded};
 impl Shard {
     /// Serves the first timer that is due; false if there is none.
     pub(super) fn take_timer(&mut self, out: &mut Vec<Output>) -> bool {
-        while let Some(Timer { at, serial, slot: number, generation }) =
-            self.timers.take_due(self.clock.now)
-        {
+        while let Some(Timer { at, serial, slot: number }) = self.timers.take_due(self.clock.now) {
             let slot = &mut self.slots[number as usize];
-            let Some(phase) = slot.life_of(generation).map(|life| life.phase) else { continue };
+            let Some(&Life { generation, phase, .. }) = slot.life.as_ref() else { continue };
             let Some(key) = slot.key_of(serial) else { continue };
             if phase == Phase::Paused {
                 let timer = Box::new(TimerSlip { generation, key, serial });
@@ -365,7 +363,7 @@ impl Shard {
             return self.stall(Task::Timer { number, serial, base: self.base });
         }
         self.slots[number as usize].forget_timer(key);
-        self.tell_trace(number, ComponentId::OUTSIDE, || format!("timer {key}"), out);
+        self.tell_trace(number, ComponentId::OUTSIDE, || ["timer ", key].concat(), out);
         self.call_unit(number, "timer", |component, cx| component.timer(key, cx), out);
     }
 

@@ -42,7 +42,7 @@ pub(super) struct Waiting {
     pub(super) inbox: VecDeque<Parcel>,
     /// What it has sent and its receivers have no room for.
     pub(super) outbox: Outbox,
-    /// Timers of the present life that count: key, and serial in the heap.
+    /// Timers of the present life that count: key, and serial in the wheel.
     pub(super) timers: Vec<(&'static str, u64)>,
 }
 

@@ -63,6 +63,7 @@ impl Site {
             carriers: Vec::new(),
             lost: Vec::new(),
             carriers_made: 0,
+            watches: false,
             lanes: Arc::new([]),
             killed: false,
             recipe,
@@ -81,6 +82,7 @@ impl Site {
             invariants: builder.checked.then(Invariants::default),
             checked: builder.checked,
             story: Story::default(),
+            busy: Vec::new(),
             outputs: Vec::new(),
             doings: Vec::new(),
         };

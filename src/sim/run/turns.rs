@@ -10,6 +10,7 @@ use host::{Doing, Errand};
 use kernel::{Output, Parcel};
 
 use super::Site;
+use crate::carrier::Carrier;
 use crate::event::What;
 use crate::faults::RequestVerdict;
 use crate::step::Pace;
@@ -75,21 +76,34 @@ impl Site {
             self.host.fire_due(clock);
             return true;
         }
-        if self.host.watch_due().is_some_and(|due| due <= self.now) {
+        if self.watch_due().is_some_and(|due| due <= self.now) {
             self.host.watch(clock);
             return true;
         }
         false
     }
 
+    /// When the watchdog will find something. In simulation a hook comes back at once unless it
+    /// is stalled, so most of the time there is nothing to ask the executive for.
+    fn watch_due(&mut self) -> Option<Moment> {
+        if !self.watches {
+            return None;
+        }
+        let due = self.host.watch_due();
+        let is_stalled = |carrier: &Carrier| carrier.shard.stalled().is_some();
+        self.watches = due.is_some() || self.carriers.iter().any(is_stalled);
+        due
+    }
+
     /// A turn of a shard that has work, drawn from the seed; false if none has.
     fn take_turn(&mut self, pace: Pace) -> bool {
         let now = self.now;
         let carriers = self.carriers.iter_mut().enumerate();
-        let busy: Vec<usize> = carriers
-            .filter_map(|(number, carrier)| carrier.shard.has_work(now).then_some(number))
-            .collect();
-        let Some(number) = self.rng.choice(busy) else { return false };
+        self.busy.clear();
+        self.busy.extend(
+            carriers.filter_map(|(number, carrier)| carrier.shard.has_work(now).then_some(number)),
+        );
+        let Some(number) = self.rng.choice(&self.busy).copied() else { return false };
         let budget = match pace {
             Pace::Drawn => self.rng.usize(1..=64),
             Pace::Single => 1,
@@ -178,6 +192,10 @@ impl Site {
     pub(crate) fn do_doings(&mut self) {
         let mut doings = std::mem::take(&mut self.doings);
         self.host.take_doings(&mut doings);
+        if doings.is_empty() {
+            self.doings = doings;
+            return;
+        }
         for doing in doings.drain(..) {
             match doing {
                 Doing::Order(shard, order) => self.lanes[usize::from(shard)].order(order),
@@ -214,7 +232,7 @@ impl Site {
         }
         let carriers = self.carriers.iter_mut();
         let timers = carriers.filter_map(|carrier| carrier.shard.next_due()).min();
-        let host = [self.host.next_due(), self.host.watch_due()];
+        let host = [self.host.next_due(), self.watch_due()];
         [timers, scheduled].into_iter().chain(host).flatten().min()
     }
 
