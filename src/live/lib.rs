@@ -13,6 +13,7 @@ mod clock;
 mod executive;
 mod handle;
 pub mod logs;
+mod news;
 mod shard;
 mod shared;
 mod site;
