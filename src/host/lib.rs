@@ -287,7 +287,11 @@ impl Host {
 
     /// Takes what is to be done since the last call, in order.
     pub fn take_doings(&mut self, doings: &mut Vec<Doing>) {
-        doings.append(&mut self.doings);
+        if doings.is_empty() {
+            std::mem::swap(doings, &mut self.doings);
+        } else {
+            doings.append(&mut self.doings);
+        }
     }
 
     /// How many shards carry the components, dedicated ones included.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use contract::WallTime;
 use contract::control::LogTail;
 use contract::id::{ComponentId, Generation};
-use contract::lifecycle::State;
+use contract::lifecycle::{Startup, State};
 use contract::status::Severity;
 use status::{Reporter, Said};
 
@@ -40,6 +40,8 @@ pub(crate) struct Plain {
 pub(crate) enum Words {
     /// This.
     Text(Box<str>),
+    /// That a component is known, with that startup type.
+    Initialized(ComponentId, Startup),
     /// That a component has changed its state.
     Change(ComponentId, State, State, Generation),
     /// That whoever says it has reported this.

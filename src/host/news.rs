@@ -141,21 +141,11 @@ impl Host {
             self.voices.executive,
             StatusMessage::informational(ids::COMPONENT_STARTED),
         );
-        let rows: Vec<String> = self
-            .executive
-            .ids()
-            .map(|id| {
-                // The one in effect: an operator may have given it another than it declares.
-                let startup = self.executive.status(id, clock).startup;
-                format!(
-                    "{} initialized, startup type = \"{startup}\", current state = \"Stopped\", \
-                     requested operation = \"None\".",
-                    self.executive.name(id)
-                )
-            })
-            .collect();
-        for row in rows {
-            self.log(utc, self.voices.executive, Severity::Informational, row);
+        let components: Vec<ComponentId> = self.executive.ids().collect();
+        for id in components {
+            // The one in effect: an operator may have given it another than it declares.
+            let words = Words::Initialized(id, self.executive.startup(id));
+            self.log(utc, self.voices.executive, Severity::Informational, words);
         }
     }
 

@@ -135,6 +135,13 @@ impl Host {
         let thread = self.thread_of(*reporter);
         let text = match words {
             Words::Text(text) => text.to_string(),
+            Words::Initialized(id, startup) => {
+                let name = self.executive.name(*id);
+                format!(
+                    "{name} initialized, startup type = \"{startup}\", current state = \
+                     \"Stopped\", requested operation = \"None\"."
+                )
+            }
             Words::Change(id, from, to, generation) => {
                 let name = self.executive.name(*id);
                 format!("{name}: {from} -> {to}, generation {generation}.")

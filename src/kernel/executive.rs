@@ -396,7 +396,12 @@ impl Executive {
 
     /// Takes what has come about since the last call, in order.
     pub fn take_steps(&mut self, steps: &mut Vec<Step>) {
-        steps.append(&mut self.steps);
+        // Whoever has an empty list gives it for the full one: nothing is copied.
+        if steps.is_empty() {
+            std::mem::swap(steps, &mut self.steps)
+        } else {
+            steps.append(&mut self.steps)
+        }
     }
 
     /// When [`Executive::fire_due`] is next needed.

@@ -46,6 +46,8 @@ pub(crate) struct ExecutiveActor {
     /// Where this host's log records go. Each host has its own: there is no global log.
     /// None if they are written nowhere.
     pub(crate) log: Option<tracing::Dispatch>,
+    /// Whether some of them have been gathered and not been written.
+    pub(crate) unwritten: bool,
     pub(crate) waiting: HashMap<OpId, Vec<Reply<Outcome>>>,
     pub(crate) watching: Vec<Watching>,
     /// Who is told of every transition.
@@ -250,17 +252,15 @@ impl ExecutiveActor {
     fn hear_news(&mut self, ctx: &mut Context<Self>) -> bool {
         let (mut heard, mut until_done) = (0, Vec::new());
         while heard < OUTPUTS_MAX
-            && let Some(News { clock, outputs, until_done: guards }) = self.shared.news.take()
+            && let Some(News { clock, output, until_done: guards }) = self.shared.news.take()
         {
-            until_done.push(guards);
-            for output in outputs {
-                if heard % OUTPUTS_BEFORE_ASKS == 0 {
-                    self.answer_asks(ctx);
-                }
-                heard += 1;
-                let errand = self.host.hear(clock, output);
-                debug_assert!(errand.is_none(), "shards run their own errands");
+            if heard % OUTPUTS_BEFORE_ASKS == 0 {
+                self.answer_asks(ctx);
             }
+            heard += 1;
+            until_done.extend(guards);
+            let errand = self.host.hear(clock, output);
+            debug_assert!(errand.is_none(), "shards run their own errands");
         }
         if heard > 0 {
             self.do_doings(ctx);
@@ -370,7 +370,11 @@ impl ExecutiveActor {
             match doing {
                 Doing::Order(shard, order) => self.shared.lanes[usize::from(shard)].order(order),
                 Doing::Log(line) => self.write(&line),
-                Doing::Resolved(outcome) => self.resolve(&outcome),
+                Doing::Resolved(outcome) => {
+                    // Whoever hears of the end finds what it was about in the logs.
+                    self.flush_logs();
+                    self.resolve(&outcome);
+                }
                 Doing::Deliver(parcel) => {
                     self.shared.lanes[usize::from(parcel.to().shard())].send(parcel);
                 }
@@ -388,6 +392,7 @@ impl ExecutiveActor {
             }
         }
         self.doings = doings;
+        self.flush_logs();
         self.start_shards(ctx);
         if changed && !self.watching.is_empty() {
             self.answer_watching();
@@ -395,9 +400,17 @@ impl ExecutiveActor {
         }
     }
 
-    fn write(&self, line: &LogLine) {
+    fn write(&mut self, line: &LogLine) {
         if let Some(log) = &self.log {
             tracing::dispatcher::with_default(log, || logs::emit(line));
+            self.unwritten = true;
+        }
+    }
+
+    /// Writes the log records that were gathered.
+    fn flush_logs(&mut self) {
+        if let (true, Some(log)) = (std::mem::take(&mut self.unwritten), &self.log) {
+            logs::flush(log);
         }
     }
 

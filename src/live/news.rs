@@ -15,13 +15,13 @@ use crate::activity::UnderWay;
 use crate::executive::ExecutiveActor;
 use crate::shard::Unheard;
 
-/// What a shard has put out.
+/// Something that a shard has put out.
 pub(crate) struct News {
     /// What the shard's clock said: a start that took place then is told as of then.
     pub(crate) clock: Clock,
-    pub(crate) outputs: Vec<Output>,
-    /// Until what follows from it is on its way.
-    pub(crate) until_done: (UnderWay, Unheard),
+    pub(crate) output: Output,
+    /// With the last of a turn, until what follows from it is on its way.
+    pub(crate) until_done: Option<(UnderWay, Unheard)>,
 }
 
 /// There is news: look.
@@ -47,9 +47,13 @@ impl Default for NewsDesk {
 }
 
 impl NewsDesk {
-    /// Hands news in, behind all that is there.
-    pub(crate) fn hand_in(&self, news: News, executive: &Addr<ExecutiveActor>) {
+    /// Hands news in, behind all that is there. Somebody is to call for it.
+    pub(crate) fn hand_in(&self, news: News) {
         let _ = self.sender.send(news);
+    }
+
+    /// Sees to it that the executive looks for what has been handed in.
+    pub(crate) fn call(&self, executive: &Addr<ExecutiveActor>) {
         // Pairs with the fence in `leave`: either we see that nobody looks, or the executive sees
         // what we have handed in.
         fence(Ordering::SeqCst);

@@ -314,7 +314,9 @@ impl ShardActor {
     /// Sets about the errands of a turn, and sends the rest to the executive. Lives of a retired
     /// shard are over, and nothing is done for them any more.
     fn put_out(&mut self, clock: Clock, outputs: &mut Vec<Output>, retired: bool) {
-        let mut news = Vec::new();
+        let is_request = |output: &&Output| matches!(output, Output::Request { .. });
+        let news = outputs.len() - outputs.iter().filter(is_request).count();
+        let mut left = news;
         for output in outputs.drain(..) {
             match output {
                 Output::Request { .. } if retired => {}
@@ -323,13 +325,15 @@ impl ShardActor {
                 }
                 output => {
                     self.abandon_errands(&output);
-                    news.push(output);
+                    left -= 1;
+                    let until_done =
+                        (left == 0).then(|| (self.on_the_way.begin(), self.backlog.add(news)));
+                    self.news.hand_in(News { clock, output, until_done });
                 }
             }
         }
-        if !news.is_empty() {
-            let until_done = (self.on_the_way.begin(), self.backlog.add(news.len()));
-            self.news.hand_in(News { clock, outputs: news, until_done }, &self.executive);
+        if news > 0 {
+            self.news.call(&self.executive);
         }
     }
 

@@ -108,6 +108,7 @@ impl Site {
         let mut host = Host::new(site, components, kept.clone(), host_options, clock.read())?;
         let begun = host.service(clock.read(), ServiceCommand::Start)?;
         let log = options.logs.map(|folder| logs::dispatch(folder, logs::MAX_BYTES));
+        log.iter().for_each(logs::gather);
         let board = Arc::clone(host.board());
         let (lanes, ends_of_lanes): (Vec<_>, Vec<_>) = (0..host.shards()).map(|_| lane()).unzip();
         let shared = Shared::new(lanes, board, clock, outside, options.patience, options.spin);
@@ -119,6 +120,7 @@ impl Site {
             kept,
             unkept: false,
             log,
+            unwritten: false,
             waiting: HashMap::new(),
             watching: Vec::new(),
             subscribers: Vec::new(),
