@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::prelude::*;
 use contract::control::{Ask, ComponentStatus, Outcome, Refusal, Told, Until};
@@ -20,6 +20,7 @@ use status::LogLine;
 use crate::activity::UnderWay;
 use crate::alarm::Alarm;
 use crate::logs;
+use crate::lookout::look_out;
 use crate::news::{News, NewsWaits};
 use crate::shared::Shared;
 
@@ -252,15 +253,19 @@ impl ExecutiveActor {
     fn hear_news(&mut self, ctx: &mut Context<Self>) -> bool {
         let (mut heard, mut until_done) = (0, Vec::new());
         while heard < OUTPUTS_MAX
-            && let Some(News { clock, output, until_done: guards }) = self.shared.news.take()
+            && let Some(news) = self.shared.news.take()
         {
             if heard % OUTPUTS_BEFORE_ASKS == 0 {
                 self.answer_asks(ctx);
             }
             heard += 1;
-            until_done.extend(guards);
-            let errand = self.host.hear(clock, output);
-            debug_assert!(errand.is_none(), "shards run their own errands");
+            match news {
+                News::Output(clock, output) => {
+                    let errand = self.host.hear(clock, output);
+                    debug_assert!(errand.is_none(), "shards run their own errands");
+                }
+                News::End(under_way, unheard) => until_done.push((under_way, unheard)),
+            }
         }
         if heard > 0 {
             self.do_doings(ctx);
@@ -268,26 +273,11 @@ impl ExecutiveActor {
         heard > 0
     }
 
-    /// Whether there is news within the time that it takes to be woken. Where one piece of news
-    /// has come another is not far, and to be woken costs whoever hands it in as well.
-    fn has_news_soon(&mut self) -> bool {
-        let spin = self.shared.spin;
-        if spin.is_zero() {
-            return false;
-        }
-        let begun = Instant::now();
-        loop {
-            for _ in 0..64 {
-                if !self.shared.news.is_empty() {
-                    return true;
-                }
-                std::hint::spin_loop();
-            }
-            // Whoever asks has written as well.
-            if begun.elapsed() >= spin || !self.asks.is_empty() {
-                return false;
-            }
-        }
+    /// Whether there is news before long. Whoever asks something has written as well, and is not
+    /// to wait for that.
+    fn has_news_soon(&self) -> bool {
+        let news = &self.shared.news;
+        look_out(self.shared.spin, || !news.is_empty() || !self.asks.is_empty()) && !news.is_empty()
     }
 
     fn fire_due(&mut self, ctx: &mut Context<Self>) {

@@ -13,6 +13,7 @@ mod clock;
 mod executive;
 mod handle;
 pub mod logs;
+mod lookout;
 mod news;
 mod shard;
 mod shared;

@@ -15,13 +15,13 @@ use crate::activity::UnderWay;
 use crate::executive::ExecutiveActor;
 use crate::shard::Unheard;
 
-/// Something that a shard has put out.
-pub(crate) struct News {
-    /// What the shard's clock said: a start that took place then is told as of then.
-    pub(crate) clock: Clock,
-    pub(crate) output: Output,
-    /// With the last of a turn, until what follows from it is on its way.
-    pub(crate) until_done: Option<(UnderWay, Unheard)>,
+/// What a shard has to tell.
+pub(crate) enum News {
+    /// Something that it has put out, and what its clock said: a start that took place then is
+    /// told as of then.
+    Output(Clock, Output),
+    /// That was all for now. To be dropped when what follows from it is on its way.
+    End(UnderWay, Unheard),
 }
 
 /// There is news: look.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::prelude::*;
 use contract::id::{ComponentId, Generation};
@@ -21,6 +21,7 @@ use crate::activity::{Activity, UnderWay};
 use crate::alarm::Alarm;
 use crate::clock::SiteClock;
 use crate::executive::ExecutiveActor;
+use crate::lookout::look_out;
 use crate::news::{News, NewsDesk};
 use crate::shared::Shared;
 
@@ -99,19 +100,19 @@ impl Backlog {
         Unheard(Arc::clone(self), outputs)
     }
 
-    /// Whether there is no room for another turn's.
-    fn is_full(&self) -> bool {
-        self.outputs.load(Ordering::SeqCst) >= BACKLOG_MAX
+    /// Whether there is room for another turn's, behind so many more that are not counted yet.
+    fn has_room_for(&self, more: usize) -> bool {
+        self.outputs.load(Ordering::SeqCst) + more < BACKLOG_MAX
     }
 
     /// Whether there is room for another turn's; if not, `waker` is woken when there is.
     fn has_room(&self, waker: &Waker) -> bool {
-        if !self.is_full() {
+        if self.has_room_for(0) {
             return true;
         }
         *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
         // The executive may have heard some in between.
-        !self.is_full()
+        self.has_room_for(0)
     }
 }
 
@@ -209,24 +210,9 @@ struct Mail {
 }
 
 impl Mail {
-    /// Whether there is mail now, or soon. To be woken takes longer than most mail takes to come
-    /// while there is any traffic, and costs the sender.
+    /// Whether there is mail now, or soon.
     fn has_mail_soon(&mut self) -> bool {
-        if !std::mem::take(&mut self.awake) || self.spin.is_zero() {
-            return false;
-        }
-        let begun = Instant::now();
-        loop {
-            for _ in 0..64 {
-                if !self.end.is_empty() {
-                    return true;
-                }
-                std::hint::spin_loop();
-            }
-            if begun.elapsed() >= self.spin {
-                return false;
-            }
-        }
+        std::mem::take(&mut self.awake) && look_out(self.spin, || !self.end.is_empty())
     }
 }
 
@@ -265,14 +251,15 @@ impl ShardActor {
         self.under_way = Some(self.watch.activity.begin());
         let mut outputs = std::mem::take(&mut self.outputs);
         let began = self.clock.real();
-        let (mut now, mut turns) = (began, 0);
+        let (mut now, mut turns, mut told) = (began, 0, 0);
         let turn = loop {
             let clock = self.clock.read_at(now);
             let turn;
             (turn, now) = self.step(clock, now, &mut outputs);
             let retired = self.shard.is_retired();
-            self.put_out(clock, &mut outputs, retired);
+            told += self.put_out(clock, &mut outputs, retired);
             if retired {
+                self.end_news(told);
                 // The shard has another thread now, and this one has just found its way back.
                 ctx.stop();
                 Arbiter::current().stop();
@@ -282,10 +269,11 @@ impl ShardActor {
             // News ends a turn, so that it is told before the next hook is called. That is no
             // reason to give the thread to others each time.
             let others_wait = turns == TURNS_MAX || now.saturating_sub(began) > IN_A_ROW_MAX;
-            if !turn.more || others_wait || self.backlog.is_full() {
+            if !turn.more || others_wait || !self.backlog.has_room_for(told) {
                 break turn;
             }
         };
+        self.end_news(told);
         self.outputs = outputs;
         self.again.set(turn.more);
         self.set_alarm(ctx);
@@ -311,12 +299,10 @@ impl ShardActor {
         (turn, ended)
     }
 
-    /// Sets about the errands of a turn, and sends the rest to the executive. Lives of a retired
-    /// shard are over, and nothing is done for them any more.
-    fn put_out(&mut self, clock: Clock, outputs: &mut Vec<Output>, retired: bool) {
-        let is_request = |output: &&Output| matches!(output, Output::Request { .. });
-        let news = outputs.len() - outputs.iter().filter(is_request).count();
-        let mut left = news;
+    /// Sets about the errands of a turn, and hands the rest in for the executive; answers how much
+    /// that was. Lives of a retired shard are over, and nothing is done for them any more.
+    fn put_out(&mut self, clock: Clock, outputs: &mut Vec<Output>, retired: bool) -> usize {
+        let mut news = 0;
         for output in outputs.drain(..) {
             match output {
                 Output::Request { .. } if retired => {}
@@ -325,14 +311,22 @@ impl ShardActor {
                 }
                 output => {
                     self.abandon_errands(&output);
-                    left -= 1;
-                    let until_done =
-                        (left == 0).then(|| (self.on_the_way.begin(), self.backlog.add(news)));
-                    self.news.hand_in(News { clock, output, until_done });
+                    news += 1;
+                    self.news.hand_in(News::Output(clock, output));
                 }
             }
         }
         if news > 0 {
+            self.news.call(&self.executive);
+        }
+        news
+    }
+
+    /// So much was handed in since the last time: it is under way until it has been seen to, and
+    /// the shard may be ahead by so much only.
+    fn end_news(&self, told: usize) {
+        if told > 0 {
+            self.news.hand_in(News::End(self.on_the_way.begin(), self.backlog.add(told)));
             self.news.call(&self.executive);
         }
     }
