@@ -4,10 +4,14 @@
 //! A host says what changed; a driver makes it last. [`Kept`] is all of it together, and
 //! [`Kept::apply`] is what a change means, the same for every store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::ops::Index;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::component::Registry;
 use crate::id::{Generation, MessageId};
@@ -27,7 +31,7 @@ pub struct Kept {
     /// What components keep for their next lives, by component.
     pub registries: BTreeMap<String, Registry>,
     /// What the executive keeps of its components, by name.
-    pub components: BTreeMap<String, KeptComponent>,
+    pub components: KeptComponents,
     /// Leases that keep components down.
     pub holds: Vec<KeptHold>,
     /// The executive runs: if a store says so when it is opened, the last one did not end as
@@ -84,6 +88,114 @@ impl Mail {
         let is_it = |message: &KeptMessage| message.id == id && message.to == to;
         let found = self.messages.iter().find(|(_, message)| is_it(message));
         found.map(|(number, _)| *number)
+    }
+}
+
+/// What the executive keeps of its components, by name.
+///
+/// Whoever starts or stops everything changes one row after the other, in the order in which
+/// they came about: so it looks at the row behind the last one first, and only then for the name.
+#[derive(Debug, Clone, Default)]
+pub struct KeptComponents {
+    rows: Vec<(Arc<str>, KeptComponent)>,
+    places: HashMap<Arc<str>, usize>,
+    /// The row behind the one that was changed last.
+    next: usize,
+}
+
+impl KeptComponents {
+    /// What is kept of the component of that name.
+    pub fn get(&self, name: &str) -> Option<&KeptComponent> {
+        self.places.get(name).map(|place| &self.rows[*place].1)
+    }
+
+    /// Keeps that of a component, in place of what was kept before.
+    pub fn insert(&mut self, name: Arc<str>, component: KeptComponent) {
+        let place = match self.rows.get(self.next) {
+            Some((other, _)) if Arc::ptr_eq(other, &name) || *other == name => self.next,
+            _ => match self.places.get(&name) {
+                Some(place) => *place,
+                None => {
+                    self.places.insert(Arc::clone(&name), self.rows.len());
+                    self.rows.push((Arc::clone(&name), component));
+                    self.rows.len() - 1
+                }
+            },
+        };
+        self.rows[place] = (name, component);
+        self.next = place + 1;
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &KeptComponent)> {
+        let mut rows: Vec<_> = self.rows.iter().map(|(name, kept)| (&**name, kept)).collect();
+        rows.sort_unstable_by_key(|(name, _)| *name);
+        rows.into_iter()
+    }
+}
+
+impl<N: Into<Arc<str>>> FromIterator<(N, KeptComponent)> for KeptComponents {
+    fn from_iter<T: IntoIterator<Item = (N, KeptComponent)>>(rows: T) -> Self {
+        let mut components = KeptComponents::default();
+        rows.into_iter().for_each(|(name, kept)| components.insert(name.into(), kept));
+        components
+    }
+}
+
+impl<N: Into<Arc<str>>, const M: usize> From<[(N, KeptComponent); M]> for KeptComponents {
+    fn from(rows: [(N, KeptComponent); M]) -> Self {
+        rows.into_iter().collect()
+    }
+}
+
+impl Index<&str> for KeptComponents {
+    type Output = KeptComponent;
+
+    /// # Panics
+    /// If nothing is kept of a component of that name.
+    fn index(&self, name: &str) -> &KeptComponent {
+        self.get(name).expect("something is kept of it")
+    }
+}
+
+/// Whatever the order in which they came.
+impl PartialEq for KeptComponents {
+    fn eq(&self, other: &Self) -> bool {
+        let is_there = |(name, kept): &(Arc<str>, _)| other.get(name) == Some(kept);
+        self.rows.len() == other.rows.len() && self.rows.iter().all(is_there)
+    }
+}
+
+impl Eq for KeptComponents {}
+
+/// As a map, sorted by name: the same content is the same text.
+impl Serialize for KeptComponents {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for KeptComponents {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Rows;
+
+        impl<'de> Visitor<'de> for Rows {
+            type Value = KeptComponents;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of components")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<KeptComponents, A::Error> {
+                let mut components = KeptComponents::default();
+                while let Some((name, kept)) = map.next_entry::<String, KeptComponent>()? {
+                    components.insert(name.into(), kept);
+                }
+                Ok(components)
+            }
+        }
+
+        deserializer.deserialize_map(Rows)
     }
 }
 
@@ -166,7 +278,7 @@ pub enum Change {
         value: String,
     },
     /// The executive keeps this of a component, in place of what it kept before.
-    Component(String, KeptComponent),
+    Component(Arc<str>, KeptComponent),
     /// A hold was taken, or its lease lengthened.
     Hold(KeptHold),
     /// A hold was released, or its lease ran out.
@@ -202,7 +314,7 @@ impl Kept {
             Change::Registry { component, name, value } => {
                 self.registries.entry(component).or_default().insert(name, value);
             }
-            Change::Component(name, component) => drop(self.components.insert(name, component)),
+            Change::Component(name, component) => self.components.insert(name, component),
             Change::Hold(hold) => {
                 self.release(hold.kind, hold.component.as_deref());
                 self.holds.push(hold);

@@ -6,9 +6,10 @@ use contract::id::ComponentId;
 use contract::lifecycle::{Code, Command};
 use contract::store::Change;
 use kernel::Clock;
-use status::ids;
+use status::{Reporter, ids};
 
-use crate::{EXECUTIVE, Host, OWN_LOGS};
+use crate::voices::OWN_LOGS;
+use crate::{EXECUTIVE, Host};
 
 impl Host {
     /// Answers an operator, at once. [`Ask::Cloud`] is the driver's, who has the outside.
@@ -61,20 +62,19 @@ impl Host {
                 self.executive.set_startup(clock.now, id, startup).map(Told::Accepted)
             }
             Ask::Crashes { component, last } => {
-                self.check_known(component.as_deref())?;
-                Ok(Told::Crashes(self.crashes(component.as_deref(), last)))
+                let id = self.find_if_named(component.as_deref())?;
+                Ok(Told::Crashes(self.crashes(id, last)))
             }
             Ask::DeadLetters { component, last } => {
-                self.check_known(component.as_deref())?;
-                Ok(Told::DeadLetters(self.dead_letters(component.as_deref(), last)))
+                let id = self.find_if_named(component.as_deref())?;
+                Ok(Told::DeadLetters(self.dead_letters(id, last)))
             }
             Ask::Set { key, value } => self.set(clock, &key, value),
             Ask::Settings(key) => self.settings(key),
             Ask::Messages { component, last } => {
-                if let Some(name) = &component {
-                    self.find_reporter(name)?;
-                }
-                Ok(Told::Messages(self.status.messages(component.as_deref(), last)))
+                let name = component.as_deref();
+                let reporter = name.map(|name| self.find_reporter(name)).transpose()?;
+                Ok(Told::Messages(self.status.messages(reporter, last)))
             }
             Ask::Summaries => Ok(Told::Summaries(self.status.summaries(clock.utc))),
             Ask::Logs { log, last } => self.logs(log, last).map(Told::Logs),
@@ -105,8 +105,8 @@ impl Host {
         Ok(Told::Components(rows))
     }
 
-    fn check_known(&self, name: Option<&str>) -> Result<(), Refusal> {
-        name.map_or(Ok(()), |name| self.find(name).map(drop))
+    fn find_if_named(&self, name: Option<&str>) -> Result<Option<ComponentId>, Refusal> {
+        name.map(|name| self.find(name)).transpose()
     }
 
     /// The component of that name, in any case.
@@ -118,14 +118,9 @@ impl Host {
     }
 
     /// A component, or one that the host plays itself.
-    fn find_reporter(&self, name: &str) -> Result<(), Refusal> {
+    fn find_reporter(&self, name: &str) -> Result<Reporter, Refusal> {
         let own = OWN_LOGS.map(|(own, _)| own);
-        let known = own.iter().any(|own| own.eq_ignore_ascii_case(name));
-        if known || self.board.find(name).is_some() {
-            Ok(())
-        } else {
-            Err(self.unknown(name, &own))
-        }
+        self.voice_called(name).ok_or_else(|| self.unknown(name, &own))
     }
 
     fn unknown(&self, name: &str, more: &[&str]) -> Refusal {
@@ -169,11 +164,11 @@ impl Host {
 
     fn tell_setting(&mut self, clock: Clock, key: &str, before: String, after: String) {
         let message = StatusMessage::informational(ids::SETTING_CHANGED);
-        self.report(clock.utc, EXECUTIVE, message.with(key).with(before).with(after));
+        self.report(clock.utc, self.voices.executive, message.with(key).with(before).with(after));
         let restart = self.executive.restart_required(key).join(", ");
         if !restart.is_empty() {
             let message = StatusMessage::informational(ids::SETTING_PENDING);
-            self.report(clock.utc, EXECUTIVE, message.with(key).with(restart));
+            self.report(clock.utc, self.voices.executive, message.with(key).with(restart));
         }
     }
 
@@ -215,10 +210,10 @@ impl Host {
     fn logs(&self, log: Option<String>, last: usize) -> Result<Vec<LogTail>, Refusal> {
         let Some(log) = log else { return Ok(self.logs.names()) };
         let file = match self.find_reporter(&log) {
-            Ok(()) => self.log_of(&log.to_ascii_uppercase()).file().to_owned(),
+            Ok(reporter) => self.log_of(reporter).file().to_owned(),
             Err(_) => log.clone(),
         };
-        match self.logs.tail(&file, last) {
+        match self.tail(&file, last) {
             Some(tail) => Ok(vec![tail]),
             None => {
                 let names: Vec<String> = self.logs.names().into_iter().map(|t| t.file).collect();

@@ -6,7 +6,7 @@ use contract::settings::keys;
 use kernel::Clock;
 use site::schedule::next_backup;
 
-use crate::{Host, SITE_BACKUP};
+use crate::Host;
 
 impl Host {
     /// Begins a backup, for as long as the setting `backup.lease` allows.
@@ -31,7 +31,7 @@ impl Host {
     pub(crate) fn back_up_by_schedule(&mut self, clock: Clock) {
         if let Err(refusal) = self.back_up(clock) {
             let text = format!("The scheduled backup was left out: {refusal}");
-            self.log(clock.utc, SITE_BACKUP, Severity::Error, text);
+            self.log(clock.utc, self.voices.backup, Severity::Error, text);
         }
         self.settle(clock);
         self.plan_backup(clock);

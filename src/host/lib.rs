@@ -12,6 +12,7 @@ mod logbook;
 mod news;
 mod operations;
 mod records;
+mod voices;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,9 +24,7 @@ use contract::lifecycle::{Budget, State};
 use contract::status::StatusRecord;
 use contract::store::{Change, Kept, KeptComponent, Mail};
 use contract::time::Moment;
-use contract::{
-    Descriptor, LogFile, Registration, Request, Settings, Severity, StatusMessage, WallTime,
-};
+use contract::{Descriptor, Registration, Request, Settings, StatusMessage};
 use kernel::{
     Board, Clock, Executive, ExecutiveOptions, Notice, Order, Output, Parcel, Step, Transition,
 };
@@ -35,18 +34,12 @@ use status::{LogLine, StatusManager, ids};
 use logbook::LogBook;
 use operations::Operations;
 use records::{KeptCrash, Recent};
+use voices::Voices;
 
 /// The service's own name in status messages and logs.
 pub const EXECUTIVE: &str = "SMS_EXECUTIVE";
 /// The backup's name in status messages and logs (domain.md 10.2).
 pub const SITE_BACKUP: &str = "SMS_SITE_BACKUP";
-
-/// Components that the host plays itself, and their logs (domain.md 2.1).
-const OWN_LOGS: [(&str, &str); 3] = [
-    (EXECUTIVE, "smsexec.log"),
-    (SITE_BACKUP, "smsbkup.log"),
-    (status::manager::SUMMARIZER, "compsumm.log"),
-];
 
 /// What is the same in every run of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +71,8 @@ pub struct Host {
     board: Arc<Board>,
     status: StatusManager,
     logs: LogBook,
+    voices: Voices,
+    audience: Audience,
     server: String,
     site_code: String,
     bias_minutes: i32,
@@ -103,11 +98,11 @@ pub enum Doing {
     /// Hand this to that shard.
     Order(u8, Order),
     /// Write this to its log file.
-    Log(LogLine),
+    Log(Box<LogLine>),
     /// Tell whoever waits for the operation.
     Resolved(Outcome),
     /// Tell whoever watches: a component's state has changed.
-    Changed(Transition),
+    Changed(Box<Transition>),
     /// This must outlive the process; what comes after it counts on that.
     ///
     /// Changes come in the order in which they came about, each in front of what follows from it:
@@ -136,6 +131,25 @@ pub enum Doing {
     Reported(Box<StatusRecord>),
     /// Copy the site for that backup, then call [`Host::backup_done`] with it.
     Snapshot(OpId),
+}
+
+/// What a driver wants to be told of beside what it has to do. The host keeps all of it, and
+/// answers whoever asks, whether its driver wants it or not: to tell is work of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Audience {
+    /// Somebody watches: [`Doing::Changed`].
+    pub changes: bool,
+    /// Status messages as they are kept: [`Doing::Reported`].
+    pub reports: bool,
+    /// Logs are written to files: [`Doing::Log`].
+    pub logs: bool,
+}
+
+impl Default for Audience {
+    /// All of it.
+    fn default() -> Self {
+        Audience { changes: true, reports: true, logs: true }
+    }
 }
 
 /// A request to be carried out, and whose it is.
@@ -185,11 +199,17 @@ impl Host {
         };
         let executive = Executive::new(executive_options, settings, Arc::clone(&board));
         let thresholds = site.thresholds.clone();
+        let mut status =
+            StatusManager::new(&*site.code, &*site.server, thresholds, site.bias_minutes);
+        let mut logs = LogBook::default();
+        let voices = Voices::new(&mut status, &mut logs);
         let mut host = Host {
             executive,
             board,
-            status: StatusManager::new(&*site.code, &*site.server, thresholds, site.bias_minutes),
-            logs: LogBook::default(),
+            status,
+            logs,
+            voices,
+            audience: Audience::default(),
             server: site.server.clone(),
             site_code: site.code.clone(),
             bias_minutes: site.bias_minutes,
@@ -204,10 +224,6 @@ impl Host {
             doings: Vec::new(),
             steps: Vec::new(),
         };
-        for (name, file) in OWN_LOGS {
-            host.status.register(name);
-            host.logs.open(file);
-        }
         check_names(site, &components)?;
         for mut registration in components {
             let declared = site.startup.iter();
@@ -220,7 +236,7 @@ impl Host {
                 registration.descriptor = Arc::new(Descriptor { startup: *startup, ..descriptor });
             }
             let registry = kept.registries.get(&*registration.name).cloned().unwrap_or_default();
-            let component = kept.components.get(&*registration.name).copied();
+            let component = kept.components.get(&registration.name).copied();
             check_generation(&registration.name, component)?;
             host.register(clock, registration, registry, component)?;
         }
@@ -242,14 +258,19 @@ impl Host {
         registry: Registry,
         kept: Option<KeptComponent>,
     ) -> Result<ComponentId, Refusal> {
-        self.status.register(&registration.name);
-        self.logs.open(registration.descriptor.log.file());
-        self.executive.register(clock.now, registration, registry, kept)
+        let id = self.executive.register(clock.now, registration.clone(), registry, kept)?;
+        self.give_voice(id, &registration);
+        Ok(id)
     }
 
     /// Status cells and names, for whoever wants to read them without asking.
     pub fn board(&self) -> &Arc<Board> {
         &self.board
+    }
+
+    /// From now on only what `audience` says is told beside what there is to do.
+    pub fn set_audience(&mut self, audience: Audience) {
+        self.audience = audience;
     }
 
     /// The name of a component of this host.
@@ -266,7 +287,11 @@ impl Host {
 
     /// Takes what is to be done since the last call, in order.
     pub fn take_doings(&mut self, doings: &mut Vec<Doing>) {
-        doings.append(&mut self.doings);
+        if doings.is_empty() {
+            std::mem::swap(doings, &mut self.doings);
+        } else {
+            doings.append(&mut self.doings);
+        }
     }
 
     /// How many shards carry the components, dedicated ones included.
@@ -310,20 +335,6 @@ impl Host {
         self.executive.ids().map(|id| (id, self.executive.name(id)))
     }
 
-    /// Takes over what an earlier host of the same site has logged: the files are still there.
-    pub fn take_logs_of(&mut self, earlier: &mut Host) {
-        self.logs = std::mem::take(&mut earlier.logs);
-        for (_, file) in OWN_LOGS {
-            self.logs.open(file);
-        }
-        let files: Vec<String> = self
-            .executive
-            .ids()
-            .map(|id| self.executive.descriptor(id).log.file().to_owned())
-            .collect();
-        files.iter().for_each(|file| self.logs.open(file));
-    }
-
     /// Takes over what is remembered of the operations of an earlier host of the same site, and
     /// numbers its own from there: whoever remembers one is not to take it for another.
     pub fn take_operations_of(&mut self, earlier: &mut Host) {
@@ -350,12 +361,10 @@ impl Host {
                 return Some(Errand { id, generation, ticket, request: *request });
             }
             Output::Report { id, utc, message } => {
-                let name = Arc::clone(self.executive.name(id));
-                self.report(utc, &name, *message);
+                self.report(utc, self.voices.of(id), *message);
             }
             Output::Log { id, utc, text } => {
-                let name = Arc::clone(self.executive.name(id));
-                self.log(utc, &name, text.severity, text.text);
+                self.log(utc, self.voices.of(id), text.severity, text.text);
             }
             Output::Remember { id, name, value } => {
                 self.executive.remember(id, name, &value);
@@ -421,7 +430,7 @@ impl Host {
         let problem = result.err();
         if let (Some(text), None) = (&problem, &self.keep_problem) {
             let message = StatusMessage::error(ids::NOT_KEPT).with(text);
-            self.report(clock.utc, EXECUTIVE, message);
+            self.report(clock.utc, self.voices.executive, message);
         }
         self.keep_problem = problem;
     }
@@ -446,11 +455,7 @@ impl Host {
         for step in steps.drain(..) {
             match step {
                 Step::Order(shard, order) => self.doings.push(Doing::Order(shard, order)),
-                Step::Transition(transition) => {
-                    // First what happened, then what is said about it.
-                    self.doings.push(Doing::Changed(transition.clone()));
-                    self.tell_transition(clock.utc, &transition);
-                }
+                Step::Transition(transition) => self.tell_transition(clock.utc, transition),
                 Step::Service(state) => {
                     self.doings.push(Doing::Service(state));
                     self.tell_service(clock, state);
@@ -469,7 +474,7 @@ impl Host {
                     self.deliver_mail(clock, Some(shard));
                 }
                 Step::Keep(id, component) => {
-                    let name = self.name_of(id);
+                    let name = Arc::clone(self.executive.name(id));
                     self.keep(Change::Component(name, component));
                 }
                 Step::Running(running) => self.keep(Change::Running(running)),
@@ -489,55 +494,6 @@ impl Host {
             }
         }
         self.steps = steps;
-    }
-
-    /// Keeps a status message, and writes it and what followed from it to the logs concerned.
-    fn report(&mut self, utc: WallTime, component: &str, message: StatusMessage) {
-        let reported = self.status.report(utc, component, message);
-        for record in std::iter::once(reported.record).chain(reported.followed) {
-            let thread = self.thread_of(&record.component);
-            let text = status::statmsg(&record, self.options.process, thread);
-            let severity = record.message.severity;
-            let component = record.component.clone();
-            self.doings.push(Doing::Reported(Box::new(record)));
-            self.log(utc, &component, severity, text);
-        }
-    }
-
-    fn log(&mut self, utc: WallTime, component: &str, severity: Severity, text: String) {
-        let line = LogLine {
-            log: self.log_of(component),
-            component: component.to_owned(),
-            thread: self.thread_of(component),
-            utc,
-            bias_minutes: self.bias_minutes,
-            severity,
-            text,
-        };
-        self.logs.add(&line);
-        self.doings.push(Doing::Log(line));
-    }
-
-    fn log_of(&self, component: &str) -> LogFile {
-        match OWN_LOGS.iter().find(|(name, _)| *name == component) {
-            Some((_, file)) => LogFile::server(file),
-            None => match self.board.find(component) {
-                Some(id) => self.executive.descriptor(id).log.clone(),
-                None => LogFile::server(OWN_LOGS[0].1),
-            },
-        }
-    }
-
-    /// The thread id that a component's log lines show. The product's components are threads;
-    /// here it is a number that stands for one, the same over all its lives, and a multiple of
-    /// four like the real ones.
-    fn thread_of(&self, component: &str) -> u32 {
-        match self.board.find(component) {
-            Some(id) => {
-                4_000 + 4 * (u32::from(id.shard()) + id.slot() * u32::from(self.options.shards))
-            }
-            None => 3_000,
-        }
     }
 }
 
@@ -603,7 +559,7 @@ mod tests {
     use contract::control::DeadReason;
     use contract::lifecycle::Desired;
     use contract::store::KeptMessage;
-    use contract::{Component, Context, Fault, Message, Start, Started};
+    use contract::{Component, Context, Fault, Message, Start, Started, WallTime};
 
     struct Idle;
 

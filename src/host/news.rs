@@ -7,20 +7,25 @@ use contract::{Severity, StatusMessage, WallTime};
 use kernel::{Clock, Notice, Transition};
 use status::ids;
 
-use crate::{EXECUTIVE, Host, SITE_BACKUP};
+use crate::logbook::Words;
+use crate::{Doing, Host};
 
 impl Host {
     /// A component's change of state: a line in smsexec.log, and where it is an end, a status
     /// message of the component. The wording is the simulator's own, and so is every id but 500.
-    pub(crate) fn tell_transition(&mut self, utc: WallTime, transition: &Transition) {
-        let Transition { name, from, to, generation, .. } = transition;
-        let name = name.clone();
-        if from != to {
-            let text = format!("{name}: {from} -> {to}, generation {generation}.");
-            self.log(utc, EXECUTIVE, Severity::Informational, text);
+    pub(crate) fn tell_transition(&mut self, utc: WallTime, transition: Transition) {
+        let Transition { id, from, to, generation, .. } = transition;
+        let message = self.message_of(&transition);
+        // First what happened, then what is said about it.
+        if self.audience.changes {
+            self.doings.push(Doing::Changed(Box::new(transition)));
         }
-        if let Some(message) = self.message_of(transition) {
-            self.report(utc, &name, message);
+        if from != to {
+            let words = Words::Change(id, from, to, generation);
+            self.log(utc, self.voices.executive, Severity::Informational, words);
+        }
+        if let Some(message) = message {
+            self.report(utc, self.voices.of(id), message);
         }
     }
 
@@ -91,19 +96,24 @@ impl Host {
         match state {
             State::StartPending => self.tell_service_start(clock),
             State::Running => {
-                self.log(utc, EXECUTIVE, Severity::Informational, "SMS_EXECUTIVE runs.".into());
+                self.log(
+                    utc,
+                    self.voices.executive,
+                    Severity::Informational,
+                    "SMS_EXECUTIVE runs.",
+                );
             }
             State::StopPending => {
                 self.log(
                     utc,
-                    EXECUTIVE,
+                    self.voices.executive,
                     Severity::Informational,
-                    "Stopping SMS_EXECUTIVE...".into(),
+                    "Stopping SMS_EXECUTIVE...",
                 );
             }
             State::Stopped => {
                 let message = StatusMessage::informational(ids::EXECUTIVE_STOPPED);
-                self.report(utc, EXECUTIVE, message);
+                self.report(utc, self.voices.executive, message);
             }
             State::ContinuePending | State::PausePending | State::Paused => {}
         }
@@ -124,51 +134,45 @@ impl Host {
             "Status message reporting system initialized successfully.".to_owned(),
         ];
         for line in lines {
-            self.log(utc, EXECUTIVE, Severity::Informational, line);
+            self.log(utc, self.voices.executive, Severity::Informational, line);
         }
-        self.report(utc, EXECUTIVE, StatusMessage::informational(ids::COMPONENT_STARTED));
-        let rows: Vec<String> = self
-            .executive
-            .ids()
-            .map(|id| {
-                // The one in effect: an operator may have given it another than it declares.
-                let startup = self.executive.status(id, clock).startup;
-                format!(
-                    "{} initialized, startup type = \"{startup}\", current state = \"Stopped\", \
-                     requested operation = \"None\".",
-                    self.executive.name(id)
-                )
-            })
-            .collect();
-        for row in rows {
-            self.log(utc, EXECUTIVE, Severity::Informational, row);
+        self.report(
+            utc,
+            self.voices.executive,
+            StatusMessage::informational(ids::COMPONENT_STARTED),
+        );
+        let components: Vec<ComponentId> = self.executive.ids().collect();
+        for id in components {
+            // The one in effect: an operator may have given it another than it declares.
+            let words = Words::Initialized(id, self.executive.startup(id));
+            self.log(utc, self.voices.executive, Severity::Informational, words);
         }
     }
 
     /// A backup begins: 500, then 5055 before the snapshot (domain.md 3.3, 10.3).
     pub(crate) fn tell_backup_begun(&mut self, utc: WallTime) {
         for id in [ids::COMPONENT_STARTED, ids::BACKUP_STARTED, ids::BACKUP_PREPARING] {
-            self.report(utc, SITE_BACKUP, StatusMessage::informational(id));
+            self.report(utc, self.voices.backup, StatusMessage::informational(id));
         }
     }
 
     /// All is down: 5056 before the copy.
     pub(crate) fn tell_snapshot(&mut self, utc: WallTime) {
-        self.report(utc, SITE_BACKUP, StatusMessage::informational(ids::BACKUP_COPYING));
+        self.report(utc, self.voices.backup, StatusMessage::informational(ids::BACKUP_COPYING));
     }
 
     pub(crate) fn tell_backup_done(&mut self, utc: WallTime, result: &Result<String, String>) {
         match result {
             Ok(place) => {
                 let text = format!("The copy lies at {place}");
-                self.log(utc, SITE_BACKUP, Severity::Informational, text);
-                self.log(utc, SITE_BACKUP, Severity::Informational, "Backup completed".into());
+                self.log(utc, self.voices.backup, Severity::Informational, text);
+                self.log(utc, self.voices.backup, Severity::Informational, "Backup completed");
                 let message = StatusMessage::informational(ids::BACKUP_COMPLETED);
-                self.report(utc, SITE_BACKUP, message);
+                self.report(utc, self.voices.backup, message);
             }
             Err(problem) => {
                 let message = StatusMessage::error(ids::BACKUP_FAILED).with(problem);
-                self.report(utc, SITE_BACKUP, message);
+                self.report(utc, self.voices.backup, message);
             }
         }
     }
@@ -179,7 +183,7 @@ impl Host {
             Err(problem) => format!("that the copy failed ({problem})"),
         };
         let text = format!("Too late: {what}. The backup's lease had run out before.");
-        self.log(utc, SITE_BACKUP, Severity::Warning, text);
+        self.log(utc, self.voices.backup, Severity::Warning, text);
     }
 }
 
@@ -196,7 +200,7 @@ impl Host {
             .with(kind.to_string())
             .with(self.whom(id))
             .with(duration_text(until.since(clock.now)));
-        self.report(clock.utc, EXECUTIVE, message);
+        self.report(clock.utc, self.voices.executive, message);
     }
 
     pub(crate) fn tell_released(
@@ -212,7 +216,7 @@ impl Host {
             StatusMessage::informational(ids::HOLD_ENDED)
         };
         let message = message.with(kind.to_string()).with(self.whom(id));
-        self.report(clock.utc, EXECUTIVE, message);
+        self.report(clock.utc, self.voices.executive, message);
     }
 
     fn whom(&self, id: Option<ComponentId>) -> String {
@@ -220,9 +224,9 @@ impl Host {
     }
 
     pub(crate) fn tell_pressed(&mut self, clock: Clock, from: ComponentId, to: ComponentId) {
-        let (from, to) = (self.name_of(from), self.name_of(to));
-        let message = StatusMessage::warning(ids::INBOX_FULL).with(&to).with(from);
-        self.report(clock.utc, &to, message);
+        let (sender, receiver) = (self.name_of(from), self.name_of(to));
+        let message = StatusMessage::warning(ids::INBOX_FULL).with(receiver).with(sender);
+        self.report(clock.utc, self.voices.of(to), message);
     }
 
     /// Says what is worth knowing: a status message of the component, or of the executive.
@@ -265,8 +269,8 @@ impl Host {
             }
             notice => (None, self.own_message(notice)),
         };
-        let name = reporter.map_or(EXECUTIVE.to_owned(), |id| self.name_of(*id));
-        self.report(clock.utc, &name, message);
+        let by = reporter.map_or(self.voices.executive, |id| self.voices.of(*id));
+        self.report(clock.utc, by, message);
     }
 
     /// What is said of the executive itself.

@@ -1,13 +1,12 @@
 //! What went wrong, for whoever asks later: crashes, and messages that were set aside.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use contract::control::{CrashRecord, DeadLetter, DeadReason};
 use contract::id::{ComponentId, MessageId};
 use contract::lifecycle::Exit;
-use contract::{Severity, StatusMessage};
-use kernel::{Clock, Crash, PanicTrace};
+use contract::{Severity, StatusMessage, WallTime};
+use kernel::{Clock, Crash};
 use status::ids;
 
 use crate::Host;
@@ -48,45 +47,46 @@ impl<T> Recent<T> {
 /// A crash, and where it panicked: told in words when somebody asks.
 #[derive(Debug)]
 pub(crate) struct KeptCrash {
-    record: CrashRecord,
-    backtrace: PanicTrace,
+    number: u64,
+    utc: WallTime,
+    crash: Crash,
 }
 
 impl Host {
     /// A life went wrong.
     pub(crate) fn record_crash(&mut self, clock: Clock, crash: Crash) {
-        let Crash { at, id, generation, ending, charged } = crash;
-        let component = Arc::clone(self.executive.name(id));
-        if let Some(text) = &ending.drop_panic {
+        if let Some(text) = &crash.ending.drop_panic {
             let message = StatusMessage::warning(ids::COMPONENT_DROP_PANICKED).with(text);
-            self.report(clock.utc, &component, message);
+            self.report(clock.utc, self.voices.of(crash.id), message);
         }
         self.crashes.seen += 1;
-        let record = CrashRecord {
-            number: self.crashes.seen,
-            at,
-            utc: clock.utc,
-            component: component.to_string(),
-            generation,
-            fingerprint: fingerprint(&ending.exit),
-            exit: ending.exit,
-            drop_panic: ending.drop_panic,
-            hook: ending.hook.to_owned(),
-            message: ending.message,
-            backtrace: String::new(),
-            charged,
-        };
-        self.crashes.add(KeptCrash { record, backtrace: ending.backtrace });
+        self.crashes.add(KeptCrash { number: self.crashes.seen, utc: clock.utc, crash });
     }
 
     /// Records of crashes, of `component` or of all, the `last` ones.
-    pub(crate) fn crashes(&self, component: Option<&str>, last: usize) -> Vec<CrashRecord> {
-        let found = self.crashes.last(last, |crash| is(component, &crash.record.component));
-        let told = found.into_iter().map(|crash| CrashRecord {
-            backtrace: crash.backtrace.to_string(),
-            ..crash.record.clone()
-        });
-        told.collect()
+    pub(crate) fn crashes(&self, component: Option<ComponentId>, last: usize) -> Vec<CrashRecord> {
+        let wanted = |kept: &KeptCrash| component.is_none_or(|id| id == kept.crash.id);
+        let found = self.crashes.last(last, wanted).into_iter();
+        found.map(|kept| self.crash_record(kept)).collect()
+    }
+
+    fn crash_record(&self, kept: &KeptCrash) -> CrashRecord {
+        let KeptCrash { number, utc, crash } = kept;
+        let Crash { at, id, generation, ending, charged } = crash;
+        CrashRecord {
+            number: *number,
+            at: *at,
+            utc: *utc,
+            component: self.name_of(*id),
+            generation: *generation,
+            fingerprint: fingerprint(&ending.exit),
+            exit: ending.exit.clone(),
+            drop_panic: ending.drop_panic.clone(),
+            hook: ending.hook.to_owned(),
+            message: ending.message,
+            backtrace: ending.backtrace.to_string(),
+            charged: *charged,
+        }
     }
 
     /// A message was set aside.
@@ -99,17 +99,16 @@ impl Host {
         text: String,
         reason: DeadReason,
     ) {
-        let component = Arc::clone(self.executive.name(to));
         let message = StatusMessage::warning(ids::MESSAGE_SET_ASIDE)
             .with(name)
             .with(id.to_string())
             .with(reason.to_string());
-        self.report(clock.utc, &component, message);
+        self.report(clock.utc, self.voices.of(to), message);
         let from = self.sender(id.from);
         self.dead_letters.add(DeadLetter {
             at: clock.now,
             utc: clock.utc,
-            component: component.to_string(),
+            component: self.name_of(to),
             id,
             from,
             name: name.to_owned(),
@@ -126,20 +125,20 @@ impl Host {
     }
 
     /// Messages that were set aside, to `component` or to all, the `last` ones.
-    pub(crate) fn dead_letters(&self, component: Option<&str>, last: usize) -> Vec<DeadLetter> {
-        let found = self.dead_letters.last(last, |letter| is(component, &letter.component));
-        found.into_iter().cloned().collect()
+    pub(crate) fn dead_letters(
+        &self,
+        component: Option<ComponentId>,
+        last: usize,
+    ) -> Vec<DeadLetter> {
+        let name = component.map(|id| &**self.executive.name(id));
+        let wanted = |letter: &DeadLetter| name.is_none_or(|name| name == letter.component);
+        self.dead_letters.last(last, wanted).into_iter().cloned().collect()
     }
 
     /// A line in a component's log.
     pub(crate) fn log_for(&mut self, clock: Clock, id: ComponentId, text: String) {
-        let name = Arc::clone(self.executive.name(id));
-        self.log(clock.utc, &name, Severity::Warning, text);
+        self.log(clock.utc, self.voices.of(id), Severity::Warning, text);
     }
-}
-
-fn is(wanted: Option<&str>, name: &str) -> bool {
-    wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(name))
 }
 
 /// The same for crashes of one kind: what a person would count as one bug.

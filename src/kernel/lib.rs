@@ -40,4 +40,4 @@ pub use order::{Ending, LifeChange, LifeEvent, Order, Output};
 pub use parcel::{MessageSlip, Parcel};
 pub use port::{Port, Unsent};
 pub use shard::{Clock, Shard, Turn};
-pub use unwind::PanicTrace;
+pub use unwind::{PanicTrace, Walk};

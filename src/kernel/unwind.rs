@@ -3,7 +3,8 @@
 use std::any::Any;
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
-use std::panic::{self, AssertUnwindSafe};
+use std::collections::VecDeque;
+use std::panic::{self, AssertUnwindSafe, Location};
 use std::sync::{Arc, Once};
 
 use contract::lifecycle::Exit;
@@ -15,16 +16,48 @@ compile_error!("smsexec survives panics of components only with panic = \"unwind
 thread_local! {
     /// Component code runs on this thread: its panics are news, not noise on stderr.
     static IN_COMPONENT: Cell<bool> = const { Cell::new(false) };
-    /// Where the last such panic happened. The payload alone does not say.
-    static LOCATION: RefCell<String> = const { RefCell::new(String::new()) };
-    /// By which calls. Captured, not put into words: that takes time, and few ask.
-    static BACKTRACE: RefCell<Option<Backtrace>> = const { RefCell::new(None) };
+    /// Where the last such panic happened, and by which calls. The payload alone does not say.
+    static LAST: RefCell<Option<(String, PanicTrace)>> = const { RefCell::new(None) };
+    /// Ways by which component code has come to panic on this thread, the newest last.
+    static WAYS: RefCell<VecDeque<Way>> = const { RefCell::new(VecDeque::new()) };
 }
 
-/// Where a panic happened, frame by frame. Taken when it happens, told in words only when
-/// somebody asks, which is what takes time. Any two are equal: no test depends on addresses.
+/// So many ways to a panic are remembered on each thread.
+const WAYS_MAX: usize = 16;
+
+/// Where a panic happened, frame by frame; told in words only when somebody asks, for that takes
+/// time. Any two are equal: no test depends on addresses.
 #[derive(Debug, Clone, Default)]
-pub struct PanicTrace(pub Option<Arc<Backtrace>>);
+pub struct PanicTrace(pub Option<Walk>);
+
+/// The frames of a stack. To walk it takes several times as long as to unwind it, so it is
+/// walked once for all panics of one thread that happen at one place of the code with the stack
+/// equally deep: they came there by the same calls, but for such as take equally much of the
+/// stack. A record that shows the walk of an earlier panic says so.
+#[derive(Debug, Clone)]
+pub struct Walk {
+    frames: Arc<Backtrace>,
+    is_earlier: bool,
+}
+
+/// A place of the code at which component code has panicked, and how deep the stack was.
+#[derive(Debug)]
+struct Way {
+    file: String,
+    line: u32,
+    column: u32,
+    depth: usize,
+    /// The place in one word.
+    location: String,
+    frames: Arc<Backtrace>,
+}
+
+impl Way {
+    fn leads_to(&self, place: &Location<'_>, depth: usize) -> bool {
+        let here = (place.line(), place.column(), depth);
+        (self.line, self.column, self.depth) == here && self.file == place.file()
+    }
+}
 
 impl PartialEq for PanicTrace {
     fn eq(&self, _: &Self) -> bool {
@@ -37,7 +70,12 @@ impl Eq for PanicTrace {}
 impl std::fmt::Display for PanicTrace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.0 {
-            Some(backtrace) => backtrace.fmt(f),
+            Some(Walk { frames, is_earlier }) => {
+                if *is_earlier {
+                    f.write_str("as of an earlier panic at this place, with the stack as deep:\n")?;
+                }
+                frames.fmt(f)
+            }
             None => Ok(()),
         }
     }
@@ -63,11 +101,37 @@ pub(crate) fn keep_quiet() {
             if !IN_COMPONENT.get() {
                 return before(info);
             }
-            let location = info.location().map(ToString::to_string).unwrap_or_default();
-            LOCATION.with_borrow_mut(|last| *last = location);
-            BACKTRACE.with_borrow_mut(|last| *last = Some(Backtrace::force_capture()));
+            let told = info.location().map(trace);
+            LAST.with_borrow_mut(|last| *last = told);
         }));
     });
+}
+
+/// The place of a panic in one word, and how it got there: as it was found out before, if this
+/// way is known.
+fn trace(place: &Location<'_>) -> (String, PanicTrace) {
+    let mark = 0_u8;
+    let depth = std::ptr::from_ref(&mark).addr();
+    WAYS.with_borrow_mut(|ways| {
+        if let Some(way) = ways.iter().rev().find(|way| way.leads_to(place, depth)) {
+            let walk = Walk { frames: Arc::clone(&way.frames), is_earlier: true };
+            return (way.location.clone(), PanicTrace(Some(walk)));
+        }
+        let (frames, location) = (Arc::new(Backtrace::force_capture()), place.to_string());
+        let way = Way {
+            file: place.file().to_owned(),
+            line: place.line(),
+            column: place.column(),
+            depth,
+            location: location.clone(),
+            frames: Arc::clone(&frames),
+        };
+        if ways.len() == WAYS_MAX {
+            ways.pop_front();
+        }
+        ways.push_back(way);
+        (location, PanicTrace(Some(Walk { frames, is_earlier: false })))
+    })
 }
 
 /// Runs component code. The caller does not look at what the code may have left half done, but
@@ -90,8 +154,7 @@ pub(crate) fn discard<T>(value: T) {
 fn catch<R>(code: impl FnOnce() -> R) -> Result<R, Box<Caught>> {
     panic::catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
         let text = text_of(payload.as_ref());
-        let location = LOCATION.with_borrow_mut(std::mem::take);
-        let backtrace = PanicTrace(BACKTRACE.with_borrow_mut(Option::take).map(Arc::new));
+        let (location, backtrace) = LAST.with_borrow_mut(Option::take).unwrap_or_default();
         // A payload's drop may panic as well.
         let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
         Box::new(Caught { exit: Exit::Panic { text, location }, backtrace })
@@ -128,5 +191,23 @@ mod tests {
         assert!(location.contains("unwind.rs"), "{location}");
         assert_eq!(told(guarded(|| panic::panic_any(7_u8))).0, "a panic without a text");
         assert_eq!(guarded(|| 7), Ok(7));
+    }
+
+    #[test]
+    fn a_stack_is_walked_once_for_each_way_to_a_panic() {
+        #[inline(never)]
+        fn falls(depth: u32) {
+            assert_ne!(depth, 0, "it falls");
+            falls(depth - 1);
+            std::hint::black_box(depth);
+        }
+        keep_quiet();
+        let traces = [3, 3, 7, 3, 7].map(|depth| guarded(|| falls(depth)).expect_err("it panics"));
+        let shown = traces.map(|caught| caught.backtrace.to_string());
+        let earlier = shown.each_ref().map(|trace| trace.starts_with("as of an earlier panic"));
+        assert_eq!(earlier, [false, true, false, true, true]);
+        let frames = shown.map(|trace| trace.matches("falls").count());
+        assert_eq!(frames[0], frames[1]);
+        assert!(frames[2] > frames[0] && frames[4] == frames[2], "{frames:?}");
     }
 }

@@ -18,8 +18,10 @@ struct Set {
 }
 
 impl Alarm {
-    /// Has `ring` called when `clock` shows `due`; without `due`, no more. What was set before
-    /// is forgotten. `ring` sets the alarm again, or there is no further call.
+    /// Has `ring` called when `clock` shows `due`, or before: one that is set for an earlier
+    /// moment rings then, and whoever hears it sets it anew. To set it anew each time would cost
+    /// more than that, for what is due next changes all the time. `ring` sets the alarm again, or
+    /// there is no further call.
     pub(crate) fn set<A>(
         &mut self,
         due: Option<Moment>,
@@ -29,17 +31,16 @@ impl Alarm {
     ) where
         A: Actor<Context = Context<A>>,
     {
+        let Some(due) = due else { return };
         let moved_by = clock.moved_by();
-        if self.0.as_ref().map(|set| (set.due, set.moved_by)) == due.map(|due| (due, moved_by)) {
-            return;
-        }
-        if let Some(set) = self.0.take() {
+        if let Some(set) = &self.0 {
+            if set.moved_by == moved_by && set.due <= due {
+                return;
+            }
             ctx.cancel_future(set.handle);
         }
-        if let Some(due) = due {
-            let handle = ctx.run_later(clock.until(due), ring);
-            self.0 = Some(Set { due, moved_by, handle });
-        }
+        let handle = ctx.run_later(clock.until(due), ring);
+        self.0 = Some(Set { due, moved_by, handle });
     }
 
     /// It has rung.

@@ -28,8 +28,13 @@ impl SiteClock {
 
     /// What time it is.
     pub fn read(&self) -> Clock {
+        self.read_at(self.real())
+    }
+
+    /// What time it is when so much real time has passed since the clock began.
+    pub(crate) fn read_at(&self, real: Duration) -> Clock {
         let offset = Duration::from_nanos(self.0.offset.load(Ordering::Acquire));
-        let now = Moment::ZERO + (self.0.started.elapsed() + offset);
+        let now = Moment::ZERO + (real + offset);
         Clock { now, utc: self.0.epoch + now.since_start() }
     }
 

@@ -13,17 +13,25 @@ use contract::lifecycle::{Code, Command};
 use contract::store::Kept;
 use contract::time::Moment;
 use crossbeam_channel::Receiver;
-use host::{Doing, Host};
-use kernel::{Clock, LaneEnd, Output, Transition};
+use host::{Audience, Doing, Host};
+use kernel::{LaneEnd, Transition};
+use status::LogLine;
 
 use crate::activity::UnderWay;
 use crate::alarm::Alarm;
 use crate::logs;
-use crate::shard::Unheard;
+use crate::lookout::look_out;
+use crate::news::{News, NewsWaits};
 use crate::shared::Shared;
 
 /// How often the watchdog looks whether a shard is stuck. A heartbeat is a minute.
 const WATCH_EVERY: Duration = Duration::from_secs(5);
+/// So many outputs of shards are heard before what follows from them is done.
+const OUTPUTS_MAX: usize = 256;
+/// So many of those are heard in between before whoever asks something is answered.
+const OUTPUTS_BEFORE_ASKS: usize = 16;
+/// So often is done what follows from news before the mailbox has its turn.
+const ROUNDS_MAX: usize = 16;
 
 /// The actor.
 pub(crate) struct ExecutiveActor {
@@ -37,7 +45,10 @@ pub(crate) struct ExecutiveActor {
     /// Whether some of it has not been written yet.
     pub(crate) unkept: bool,
     /// Where this host's log records go. Each host has its own: there is no global log.
-    pub(crate) log: tracing::Dispatch,
+    /// None if they are written nowhere.
+    pub(crate) log: Option<tracing::Dispatch>,
+    /// Whether some of them have been gathered and not been written.
+    pub(crate) unwritten: bool,
     pub(crate) waiting: HashMap<OpId, Vec<Reply<Outcome>>>,
     pub(crate) watching: Vec<Watching>,
     /// Who is told of every transition.
@@ -53,6 +64,7 @@ impl Actor for ExecutiveActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        self.note_audience();
         self.do_doings(ctx);
         ctx.run_interval(WATCH_EVERY, |actor, ctx| {
             actor.host.watch(actor.shared.clock.read());
@@ -97,30 +109,17 @@ impl<T> Awaited<T> {
     }
 }
 
-/// What a shard has put out.
-pub(crate) struct News {
-    /// What the shard's clock said: a start that took place then is told as of then.
-    pub(crate) clock: Clock,
-    pub(crate) outputs: Vec<Output>,
-    pub(crate) under_way: UnderWay,
-    pub(crate) unheard: Unheard,
-}
-
-impl Message for News {
-    type Result = ();
-}
-
-impl Handler<News> for ExecutiveActor {
+impl Handler<NewsWaits> for ExecutiveActor {
     type Result = ();
 
-    fn handle(&mut self, news: News, ctx: &mut Self::Context) {
-        for output in news.outputs {
-            self.answer_asks(ctx);
-            let errand = self.host.hear(news.clock, output);
-            debug_assert!(errand.is_none(), "shards run their own errands");
+    fn handle(&mut self, _: NewsWaits, ctx: &mut Self::Context) {
+        for _ in 0..ROUNDS_MAX {
+            if !self.hear_news(ctx) && !self.has_news_soon() && self.shared.news.leave() {
+                return;
+            }
         }
-        self.do_doings(ctx);
-        drop((news.under_way, news.unheard));
+        // There may be more; whoever else has written is not to wait for the end of it.
+        ctx.notify(NewsWaits);
     }
 }
 
@@ -162,6 +161,7 @@ impl Handler<Watching> for ExecutiveActor {
     fn handle(&mut self, watching: Watching, _: &mut Self::Context) {
         self.watching.push(watching);
         self.answer_watching();
+        self.note_audience();
     }
 }
 
@@ -201,6 +201,7 @@ impl Handler<Subscribes> for ExecutiveActor {
 
     fn handle(&mut self, subscribes: Subscribes, _: &mut Self::Context) {
         self.subscribers.push(subscribes.subscriber);
+        self.note_audience();
         let _ = subscribes.done.send(());
     }
 }
@@ -247,9 +248,48 @@ impl Handler<Copied> for ExecutiveActor {
 }
 
 impl ExecutiveActor {
+    /// Hears what shards have handed in, and does what follows from it; false if there was
+    /// nothing.
+    fn hear_news(&mut self, ctx: &mut Context<Self>) -> bool {
+        let (mut heard, mut until_done) = (0, Vec::new());
+        while heard < OUTPUTS_MAX
+            && let Some(news) = self.shared.news.take()
+        {
+            if heard % OUTPUTS_BEFORE_ASKS == 0 {
+                self.answer_asks(ctx);
+            }
+            heard += 1;
+            match news {
+                News::Output(clock, output) => {
+                    let errand = self.host.hear(clock, output);
+                    debug_assert!(errand.is_none(), "shards run their own errands");
+                }
+                News::End(under_way, unheard) => until_done.push((under_way, unheard)),
+            }
+        }
+        if heard > 0 {
+            self.do_doings(ctx);
+        }
+        heard > 0
+    }
+
+    /// Whether there is news before long. Whoever asks something has written as well, and is not
+    /// to wait for that.
+    fn has_news_soon(&self) -> bool {
+        let news = &self.shared.news;
+        look_out(self.shared.spin, || !news.is_empty() || !self.asks.is_empty()) && !news.is_empty()
+    }
+
     fn fire_due(&mut self, ctx: &mut Context<Self>) {
         self.host.fire_due(self.shared.clock.read());
         self.do_doings(ctx);
+    }
+
+    /// Has the host tell what somebody wants to hear, and no more.
+    fn note_audience(&mut self) {
+        let changes = !self.subscribers.is_empty() || !self.watching.is_empty();
+        let audience = Audience { changes, reports: false, logs: self.log.is_some() };
+        self.host.set_audience(audience);
     }
 
     fn answer_asks(&mut self, ctx: &mut Context<Self>) {
@@ -268,6 +308,7 @@ impl ExecutiveActor {
     /// Whoever does not wait any more need not be told.
     fn forget_the_gone(&mut self) {
         self.watching.retain(|watching| watching.reply.is_awaited());
+        self.note_audience();
         self.waiting.retain(|_, replies| {
             replies.retain(Reply::is_awaited);
             !replies.is_empty()
@@ -295,7 +336,22 @@ impl ExecutiveActor {
         });
     }
 
+    /// Does what there is to do, and what is due by then: a restart without a delay is not to
+    /// wait for the alarm, which counts in milliseconds.
     fn do_doings(&mut self, ctx: &mut Context<Self>) {
+        self.do_all(ctx);
+        while let Some(due) = self.host.next_due() {
+            let clock = self.shared.clock.read();
+            if due > clock.now {
+                break;
+            }
+            self.host.fire_due(clock);
+            self.do_all(ctx);
+        }
+        self.set_alarm(ctx);
+    }
+
+    fn do_all(&mut self, ctx: &mut Context<Self>) {
         let mut changed = false;
         let mut doings = std::mem::take(&mut self.doings);
         self.host.take_doings(&mut doings);
@@ -303,10 +359,12 @@ impl ExecutiveActor {
         for doing in doings.drain(..) {
             match doing {
                 Doing::Order(shard, order) => self.shared.lanes[usize::from(shard)].order(order),
-                Doing::Log(line) => {
-                    tracing::dispatcher::with_default(&self.log, || logs::emit(&line));
+                Doing::Log(line) => self.write(&line),
+                Doing::Resolved(outcome) => {
+                    // Whoever hears of the end finds what it was about in the logs.
+                    self.flush_logs();
+                    self.resolve(&outcome);
                 }
-                Doing::Resolved(outcome) => self.resolve(&outcome),
                 Doing::Deliver(parcel) => {
                     self.shared.lanes[usize::from(parcel.to().shard())].send(parcel);
                 }
@@ -317,18 +375,33 @@ impl ExecutiveActor {
                 Doing::Snapshot(backup) => self.copy_site(backup, ctx),
                 Doing::Changed(transition) => {
                     changed = true;
-                    self.subscribers.retain(|to| to.send(transition.clone()).is_ok());
+                    self.subscribers.retain(|to| to.send((*transition).clone()).is_ok());
                 }
                 // The status messages say it all. What is kept has been by now.
                 Doing::Noticed(_) | Doing::Service(_) | Doing::Reported(_) | Doing::Keep(_) => {}
             }
         }
         self.doings = doings;
+        self.flush_logs();
         self.start_shards(ctx);
         if changed && !self.watching.is_empty() {
             self.answer_watching();
+            self.note_audience();
         }
-        self.set_alarm(ctx);
+    }
+
+    fn write(&mut self, line: &LogLine) {
+        if let Some(log) = &self.log {
+            tracing::dispatcher::with_default(log, || logs::emit(line));
+            self.unwritten = true;
+        }
+    }
+
+    /// Writes the log records that were gathered.
+    fn flush_logs(&mut self) {
+        if let (true, Some(log)) = (std::mem::take(&mut self.unwritten), &self.log) {
+            logs::flush(log);
+        }
     }
 
     /// Writes what is to be kept before anything is done that counts on it: a generation that

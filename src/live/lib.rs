@@ -13,6 +13,8 @@ mod clock;
 mod executive;
 mod handle;
 pub mod logs;
+mod lookout;
+mod news;
 mod shard;
 mod shared;
 mod site;

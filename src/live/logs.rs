@@ -22,6 +22,9 @@ pub const TARGET: &str = "smsexec::log";
 /// A log goes on in a new file before it is larger. What real server logs have (domain.md 4.3).
 pub const MAX_BYTES: u64 = 2_621_440;
 
+/// Records of so many bytes that wait for a file are written.
+const WAITING_MAX: usize = 64 * 1_024;
+
 /// Raises `line` as an event. Who listens is the thread's dispatcher; see [`dispatch`].
 ///
 /// The event's target is [`TARGET`]; its level is the line's severity; its fields are `file`,
@@ -67,6 +70,21 @@ pub fn problems(dispatch: &Dispatch) -> Problems {
     dispatch.downcast_ref::<CmLogLayer>().map(CmLogLayer::problems).unwrap_or_default()
 }
 
+/// Has records gathered from now on until [`flush`] writes them: one write for each file in place
+/// of one for each record. Without effect on a dispatcher that is none of [`dispatch`]'s.
+pub fn gather(dispatch: &Dispatch) {
+    if let Some(layer) = dispatch.downcast_ref::<CmLogLayer>() {
+        layer.lock().gathers = true;
+    }
+}
+
+/// Writes what was gathered since the last time.
+pub fn flush(dispatch: &Dispatch) {
+    if let Some(layer) = dispatch.downcast_ref::<CmLogLayer>() {
+        layer.lock().flush();
+    }
+}
+
 /// Records that could not be written, and files that could not be put away.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Problems {
@@ -78,7 +96,8 @@ pub struct Problems {
 
 /// Writes every event of [`TARGET`] to its file; other events pass.
 ///
-/// A file is opened once, for appending, and stays open; each record is one write. Before a
+/// A file is opened once, for appending, and stays open; each record is one write, unless they
+/// are gathered ([`gather`]). Before a
 /// file would exceed its size it is renamed from `x.log` to `x.lo_`, in place of the one
 /// before, and `x.log` goes on empty (domain.md 4.3). A record that cannot be written is lost
 /// and counted; the next one tries again.
@@ -95,6 +114,8 @@ impl CmLogLayer {
             folder: folder.into(),
             max_bytes,
             open: BTreeMap::new(),
+            gathers: false,
+            unwritten: Vec::new(),
             problems: Problems::default(),
         };
         CmLogLayer { files: Mutex::new(files) }
@@ -211,40 +232,80 @@ struct Files {
     max_bytes: u64,
     /// By file name.
     open: BTreeMap<String, Open>,
+    /// Records wait until somebody has them written.
+    gathers: bool,
+    /// Names of files with records that wait.
+    unwritten: Vec<String>,
     problems: Problems,
 }
 
 #[derive(Debug)]
 struct Open {
     file: File,
+    /// With those that wait.
     bytes: u64,
+    /// Records that wait to be written, and how many they are.
+    waiting: Vec<u8>,
+    records: u64,
 }
 
 impl Files {
     fn problem(&mut self, text: String) {
-        self.problems.count += 1;
+        self.problems(1, text);
+    }
+
+    fn problems(&mut self, count: u64, text: String) {
+        self.problems.count += count;
         self.problems.last = Some(text);
     }
 
     fn write(&mut self, line: &LogLine) {
         let name = line.log.file();
-        if let Err(error) = self.append(name, render(line) + "\n") {
-            // Opened anew for the next record, with a look at how this one ended.
-            self.open.remove(name);
-            self.problem(format!("{name:?} could not be written: {error}"));
+        let waits = match self.append(name, render(line) + "\n") {
+            Ok(waits) => waits,
+            Err(error) => return self.problem(format!("{name:?} could not be written: {error}")),
+        };
+        if !self.gathers || waits >= WAITING_MAX {
+            self.write_out(name);
+        } else if waits == 0 {
+            self.unwritten.push(name.to_owned());
         }
     }
 
-    fn append(&mut self, name: &str, record: String) -> io::Result<()> {
+    /// Puts a record behind those that wait; answers how many bytes waited before it.
+    fn append(&mut self, name: &str, record: String) -> io::Result<usize> {
         let bytes = record.len() as u64;
         let open = self.opened(name)?;
         if open.bytes > 0 && open.bytes.saturating_add(bytes) > self.max_bytes {
+            self.write_out(name);
             self.put_away(name);
         }
         let open = self.opened(name)?;
-        open.file.write_all(record.as_bytes())?;
+        let waited = open.waiting.len();
+        open.waiting.extend_from_slice(record.as_bytes());
+        open.records += 1;
         open.bytes += bytes;
-        Ok(())
+        Ok(waited)
+    }
+
+    /// Writes all that waits.
+    fn flush(&mut self) {
+        for name in std::mem::take(&mut self.unwritten) {
+            self.write_out(&name);
+        }
+    }
+
+    /// Writes what waits for one file.
+    fn write_out(&mut self, name: &str) {
+        let Some(open) = self.open.get_mut(name) else { return };
+        let result = open.file.write_all(&open.waiting);
+        let records = std::mem::take(&mut open.records);
+        open.waiting.clear();
+        if let Err(error) = result {
+            // Opened anew for the next record, with a look at how this one ended.
+            self.open.remove(name);
+            self.problems(records, format!("{name:?} could not be written: {error}"));
+        }
     }
 
     fn opened(&mut self, name: &str) -> io::Result<&mut Open> {
@@ -262,6 +323,13 @@ impl Files {
         if let Err(error) = fs::rename(from, to) {
             self.problem(format!("{name:?} could not be renamed: {error}"));
         }
+    }
+}
+
+/// Nobody is left to have them written.
+impl Drop for Files {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 
@@ -285,7 +353,7 @@ impl Open {
                 bytes += 1;
             }
         }
-        Ok(Open { file, bytes })
+        Ok(Open { file, bytes, waiting: Vec::new(), records: 0 })
     }
 }
 
@@ -473,6 +541,47 @@ mod tests {
         assert_eq!(problems.count, names.len() as u64);
         assert!(problems.last.unwrap().contains("absolute.log"));
         assert!(!outer.0.exists(), "nothing was made for them");
+    }
+
+    #[test]
+    fn gathered_records_are_written_together_and_in_order_also_where_a_log_is_full() {
+        let folder = Folder::new("gather");
+        let record = render(&line("a.log", "0")).len() as u64 + 1;
+        let dispatch = dispatch(&folder.0, 3 * record);
+        gather(&dispatch);
+        let texts = |name| {
+            let records = status::read(&folder.text(name)).into_iter();
+            records.map(|record| record.text).collect::<Vec<_>>()
+        };
+        with_default(&dispatch, || {
+            emit(&line("a.log", "0"));
+            emit(&line("b.log", "0"));
+            emit(&line("a.log", "1"));
+        });
+        assert!(folder.text("a.log").is_empty() && folder.text("b.log").is_empty());
+        flush(&dispatch);
+        assert_eq!(
+            (texts("a.log"), texts("b.log")),
+            (vec!["0".into(), "1".into()], vec!["0".into()])
+        );
+        with_default(&dispatch, || (2..5).for_each(|it| emit(&line("a.log", &it.to_string()))));
+        assert_eq!(texts("a.lo_"), ["0", "1", "2"]);
+        drop(dispatch);
+        assert_eq!(texts("a.log"), ["3", "4"]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn gathered_records_that_cannot_be_written_are_all_counted() {
+        let folder = Folder::new("gather-full");
+        fs::create_dir_all(&folder.0).unwrap();
+        std::os::unix::fs::symlink("/dev/full", folder.0.join("a.log")).unwrap();
+        let dispatch = dispatch(&folder.0, MAX_BYTES);
+        gather(&dispatch);
+        with_default(&dispatch, || (0..3).for_each(|_| emit(&line("a.log", "lost"))));
+        assert_eq!(problems(&dispatch).count, 0);
+        flush(&dispatch);
+        assert_eq!(problems(&dispatch).count, 3);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::prelude::*;
 use contract::id::{ComponentId, Generation};
@@ -20,19 +20,21 @@ use tokio::task::AbortHandle;
 use crate::activity::{Activity, UnderWay};
 use crate::alarm::Alarm;
 use crate::clock::SiteClock;
-use crate::executive::{ExecutiveActor, News};
+use crate::executive::ExecutiveActor;
+use crate::lookout::look_out;
+use crate::news::{News, NewsDesk};
 use crate::shared::Shared;
 
 /// Messages of one turn at most: long enough to be worth a wake-up, short enough that an order
 /// waits for microseconds.
 const BUDGET: usize = 1_024;
 
-/// A shard that looks out for mail pauses so often between two looks: for less than a
-/// microsecond.
-const LOOK_EVERY: usize = 16;
-
 /// A shard takes no turn while the executive has not heard so many of its outputs.
 const BACKLOG_MAX: usize = 4_096;
+/// So many turns are taken in a row at most, and begun within so much time, before the errands
+/// on the same thread go on.
+const TURNS_MAX: usize = 64;
+const IN_A_ROW_MAX: Duration = Duration::from_millis(1);
 /// A turn is to take no longer than this: so long may an order wait for the turn before it.
 const TURN_MAX: Duration = Duration::from_millis(10);
 
@@ -98,22 +100,26 @@ impl Backlog {
         Unheard(Arc::clone(self), outputs)
     }
 
+    /// Whether there is room for another turn's, behind so many more that are not counted yet.
+    fn has_room_for(&self, more: usize) -> bool {
+        self.outputs.load(Ordering::SeqCst) + more < BACKLOG_MAX
+    }
+
     /// Whether there is room for another turn's; if not, `waker` is woken when there is.
     fn has_room(&self, waker: &Waker) -> bool {
-        let has_room = || self.outputs.load(Ordering::SeqCst) < BACKLOG_MAX;
-        if has_room() {
+        if self.has_room_for(0) {
             return true;
         }
         *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
         // The executive may have heard some in between.
-        has_room()
+        self.has_room_for(0)
     }
 }
 
 impl Drop for Unheard {
     fn drop(&mut self) {
         let before = self.0.outputs.fetch_sub(self.1, Ordering::SeqCst);
-        if before - self.1 < BACKLOG_MAX {
+        if before >= BACKLOG_MAX && before - self.1 < BACKLOG_MAX {
             let waker = self.0.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(waker) = waker {
                 waker.wake();
@@ -130,6 +136,7 @@ pub(crate) struct ShardActor {
     watch: Arc<ShardWatch>,
     clock: SiteClock,
     executive: Addr<ExecutiveActor>,
+    news: Arc<NewsDesk>,
     outside: Arc<dyn Outside>,
     /// For what is on its way to the executive: that arrives, whatever becomes of the thread.
     on_the_way: Arc<Activity>,
@@ -166,6 +173,7 @@ impl ShardActor {
             watch,
             clock: shared.clock.clone(),
             executive,
+            news: Arc::clone(&shared.news),
             outside: Arc::clone(&shared.outside),
             on_the_way: Arc::clone(&shared.activity),
             under_way: None,
@@ -202,23 +210,9 @@ struct Mail {
 }
 
 impl Mail {
-    /// Whether there is mail now, or soon. To be woken takes longer than most mail takes to come
-    /// while there is any traffic, and costs the sender.
+    /// Whether there is mail now, or soon.
     fn has_mail_soon(&mut self) -> bool {
-        if !std::mem::take(&mut self.awake) || self.spin.is_zero() {
-            return false;
-        }
-        let begun = Instant::now();
-        loop {
-            if !self.end.is_empty() {
-                return true;
-            }
-            // To look all the time would slow down whoever is just sending something.
-            (0..LOOK_EVERY).for_each(|_| std::hint::spin_loop());
-            if begun.elapsed() >= self.spin {
-                return false;
-            }
-        }
+        std::mem::take(&mut self.awake) && look_out(self.spin, || !self.end.is_empty())
     }
 }
 
@@ -256,18 +250,32 @@ impl ShardActor {
     fn turn(&mut self, ctx: &mut Context<Self>) {
         self.under_way = Some(self.watch.activity.begin());
         let mut outputs = std::mem::take(&mut self.outputs);
-        let clock = self.clock.read();
-        let turn = self.step(clock, &mut outputs);
-        self.again.set(turn.more);
-        let retired = self.shard.is_retired();
-        self.put_out(clock, &mut outputs, retired);
+        let began = self.clock.real();
+        let (mut now, mut turns, mut told) = (began, 0, 0);
+        let turn = loop {
+            let clock = self.clock.read_at(now);
+            let turn;
+            (turn, now) = self.step(clock, now, &mut outputs);
+            let retired = self.shard.is_retired();
+            told += self.put_out(clock, &mut outputs, retired);
+            if retired {
+                self.end_news(told);
+                // The shard has another thread now, and this one has just found its way back.
+                ctx.stop();
+                Arbiter::current().stop();
+                return;
+            }
+            turns += 1;
+            // News ends a turn, so that it is told before the next hook is called. That is no
+            // reason to give the thread to others each time.
+            let others_wait = turns == TURNS_MAX || now.saturating_sub(began) > IN_A_ROW_MAX;
+            if !turn.more || others_wait || !self.backlog.has_room_for(told) {
+                break turn;
+            }
+        };
+        self.end_news(told);
         self.outputs = outputs;
-        if retired {
-            // The shard has another thread now, and this one has just found its way back.
-            ctx.stop();
-            Arbiter::current().stop();
-            return;
-        }
+        self.again.set(turn.more);
         self.set_alarm(ctx);
         // If there is more to do, the shard is not at rest until the next turn.
         if !turn.more {
@@ -275,20 +283,26 @@ impl ShardActor {
         }
     }
 
-    /// Takes a turn, and sees to it that the next one takes no longer than it may.
-    fn step(&mut self, clock: Clock, outputs: &mut Vec<Output>) -> Turn {
-        let began = self.clock.real();
+    /// Takes a turn, and sees to it that the next one takes no longer than it may. Answers what
+    /// time it is after it, as it was `began` before.
+    fn step(
+        &mut self,
+        clock: Clock,
+        began: Duration,
+        outputs: &mut Vec<Output>,
+    ) -> (Turn, Duration) {
         self.watch.turn_begins(began);
         let turn = self.shard.step(clock, self.budget, outputs);
         self.watch.turn_ends();
-        self.budget = next_budget(self.budget, self.clock.real().saturating_sub(began));
-        turn
+        let ended = self.clock.real();
+        self.budget = next_budget(self.budget, ended.saturating_sub(began));
+        (turn, ended)
     }
 
-    /// Sets about the errands of a turn, and sends the rest to the executive. Lives of a retired
-    /// shard are over, and nothing is done for them any more.
-    fn put_out(&mut self, clock: Clock, outputs: &mut Vec<Output>, retired: bool) {
-        let mut news = Vec::new();
+    /// Sets about the errands of a turn, and hands the rest in for the executive; answers how much
+    /// that was. Lives of a retired shard are over, and nothing is done for them any more.
+    fn put_out(&mut self, clock: Clock, outputs: &mut Vec<Output>, retired: bool) -> usize {
+        let mut news = 0;
         for output in outputs.drain(..) {
             match output {
                 Output::Request { .. } if retired => {}
@@ -297,14 +311,23 @@ impl ShardActor {
                 }
                 output => {
                     self.abandon_errands(&output);
-                    news.push(output);
+                    news += 1;
+                    self.news.hand_in(News::Output(clock, output));
                 }
             }
         }
-        if !news.is_empty() {
-            let under_way = self.on_the_way.begin();
-            let unheard = self.backlog.add(news.len());
-            self.executive.do_send(News { clock, outputs: news, under_way, unheard });
+        if news > 0 {
+            self.news.call(&self.executive);
+        }
+        news
+    }
+
+    /// So much was handed in since the last time: it is under way until it has been seen to, and
+    /// the shard may be ahead by so much only.
+    fn end_news(&self, told: usize) {
+        if told > 0 {
+            self.news.hand_in(News::End(self.on_the_way.begin(), self.backlog.add(told)));
+            self.news.call(&self.executive);
         }
     }
 

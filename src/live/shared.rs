@@ -12,6 +12,7 @@ use kernel::{Board, Lane, LaneEnd, Order};
 use crate::activity::Activity;
 use crate::clock::SiteClock;
 use crate::executive::ExecutiveActor;
+use crate::news::NewsDesk;
 use crate::shard::{ShardActor, ShardWatch};
 
 #[derive(Clone)]
@@ -22,11 +23,13 @@ pub(crate) struct Shared {
     pub(crate) outside: Arc<dyn Outside>,
     /// What is under way with the executive.
     pub(crate) activity: Arc<Activity>,
+    /// Where shards hand in what they have to tell it.
+    pub(crate) news: Arc<NewsDesk>,
     /// Held by whoever moves the clock on: two advances come one after the other.
     pub(crate) advancing: Arc<Mutex<()>>,
     /// How long an advance waits for a hook, in real time.
     patience: Duration,
-    /// How long an idle shard looks out for mail before it sleeps.
+    /// How long an idle shard looks out for mail before it sleeps, and the executive for news.
     pub(crate) spin: Duration,
     /// By shard: the thread that carries it, as it is seen from others.
     watches: Arc<Mutex<Vec<Arc<ShardWatch>>>>,
@@ -51,6 +54,7 @@ impl Shared {
             clock,
             outside,
             activity,
+            news: Arc::default(),
             advancing: Arc::default(),
             patience,
             spin,

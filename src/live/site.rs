@@ -52,9 +52,10 @@ pub struct Options {
     /// How long an advance of the clock waits, in real time, for a hook that does not come back.
     /// After that the clock moves on without it, so that the hook runs into its time-out.
     pub patience: Duration,
-    /// How long a shard that has nothing more to do looks out for mail before its thread sleeps.
-    /// While it does, it takes a processor; once it sleeps, the next message costs its sender a
-    /// wake-up, and itself some tens of microseconds. Zero sleeps at once.
+    /// How long a shard that has nothing more to do looks out for mail before its thread sleeps,
+    /// and the executive for more news of components. While it does, it takes a processor; once
+    /// it sleeps, the next message costs its sender a wake-up, and itself some tens of
+    /// microseconds. Zero sleeps at once.
     pub spin: Duration,
 }
 
@@ -106,10 +107,8 @@ impl Site {
         let kept = options.kept;
         let mut host = Host::new(site, components, kept.clone(), host_options, clock.read())?;
         let begun = host.service(clock.read(), ServiceCommand::Start)?;
-        let log = match &options.logs {
-            Some(folder) => logs::dispatch(folder, logs::MAX_BYTES),
-            None => tracing::Dispatch::none(),
-        };
+        let log = options.logs.map(|folder| logs::dispatch(folder, logs::MAX_BYTES));
+        log.iter().for_each(logs::gather);
         let board = Arc::clone(host.board());
         let (lanes, ends_of_lanes): (Vec<_>, Vec<_>) = (0..host.shards()).map(|_| lane()).unzip();
         let shared = Shared::new(lanes, board, clock, outside, options.patience, options.spin);
@@ -121,6 +120,7 @@ impl Site {
             kept,
             unkept: false,
             log,
+            unwritten: false,
             waiting: HashMap::new(),
             watching: Vec::new(),
             subscribers: Vec::new(),

@@ -13,6 +13,6 @@ pub mod thresholds;
 
 pub use catalogue::{describe, explain, ids};
 pub use log::{LogLine, render, statmsg};
-pub use manager::{Reported, StatusManager};
+pub use manager::{Report, Reporter, Said, StatusManager};
 pub use read::{LogRecord, read};
 pub use thresholds::{Levels, Thresholds, Triple};

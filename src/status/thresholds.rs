@@ -156,8 +156,21 @@ pub struct Thresholds {
 impl Thresholds {
     /// The triple of a component.
     pub fn of(&self, component: &str) -> Triple {
-        let key = component.to_ascii_uppercase();
-        self.overrides.get(&key).map_or(self.default, |(_, triple)| *triple)
+        self.own(component).unwrap_or(self.default)
+    }
+
+    /// The triple of every component that has none of its own.
+    pub(crate) fn common(&self) -> Triple {
+        self.default
+    }
+
+    /// The triple that a component has of its own; none if the default is good for it.
+    pub(crate) fn own(&self, component: &str) -> Option<Triple> {
+        if self.overrides.is_empty() {
+            return None;
+        }
+        let (_, triple) = self.overrides.get(&component.to_ascii_uppercase())?;
+        Some(*triple)
     }
 
     /// Gives a component a triple of its own, in place of one it has.

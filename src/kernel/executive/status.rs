@@ -2,7 +2,7 @@
 
 use contract::control::ComponentStatus;
 use contract::id::ComponentId;
-use contract::lifecycle::{Code, HoldKind, State};
+use contract::lifecycle::{Code, HoldKind, Startup, State};
 use contract::time::Moment;
 
 use super::Executive;
@@ -54,6 +54,11 @@ impl Executive {
             outbox: cell.outbox,
             drop_panicked: record.rest.drop_panicked.clone(),
         }
+    }
+
+    /// The startup type of a component that is in effect.
+    pub fn startup(&self, id: ComponentId) -> Startup {
+        self.records[self.index(id)].startup
     }
 
     /// Whether anything keeps a component down.

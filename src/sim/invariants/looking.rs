@@ -107,7 +107,7 @@ impl Invariants {
     /// I2, by looking: the store knows the last life, so that no later process begins it again.
     pub(super) fn i2_generations_are_kept(&self, look: &Look) -> Checked {
         for (name, seen) in &self.seen {
-            let kept = look.kept.components.get(&**name).map(|kept| kept.generation.0);
+            let kept = look.kept.components.get(name).map(|kept| kept.generation.0);
             let last = seen.generation;
             if kept.unwrap_or_default() != last.0 {
                 let text = format!("{name} is at generation {last}, and kept is {kept:?}");

@@ -199,7 +199,7 @@ impl Site {
         for doing in doings.drain(..) {
             match doing {
                 Doing::Order(shard, order) => self.lanes[usize::from(shard)].order(order),
-                Doing::Changed(transition) => self.record_change(transition),
+                Doing::Changed(transition) => self.record_change(*transition),
                 Doing::Service(state) => self.record(What::Service { state }),
                 Doing::Reported(record) => self.record_status(*record),
                 Doing::Resolved(outcome) => {
