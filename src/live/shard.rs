@@ -23,10 +23,6 @@ use crate::clock::SiteClock;
 use crate::executive::{ExecutiveActor, News};
 use crate::shared::Shared;
 
-/// Messages of one turn at most: long enough to be worth a wake-up, short enough that an order
-/// waits for microseconds.
-const BUDGET: usize = 1_024;
-
 /// A shard takes no turn while the executive has not heard so many of its outputs.
 const BACKLOG_MAX: usize = 4_096;
 /// A turn is to take no longer than this: so long may an order wait for the turn before it.
@@ -133,6 +129,8 @@ pub(crate) struct ShardActor {
     under_way: Option<UnderWay>,
     /// Messages of the next turn: fewer where they take long.
     budget: usize,
+    /// Messages of a turn at most.
+    budget_max: usize,
     backlog: Arc<Backlog>,
     spin: Duration,
     /// There is more to do at once, mail or no mail.
@@ -165,7 +163,8 @@ impl ShardActor {
             outside: Arc::clone(&shared.outside),
             on_the_way: Arc::clone(&shared.activity),
             under_way: None,
-            budget: BUDGET,
+            budget: shared.turn_budget,
+            budget_max: shared.turn_budget,
             backlog: Arc::default(),
             spin: shared.spin,
             again: Rc::new(Cell::new(false)),
@@ -278,7 +277,8 @@ impl ShardActor {
         self.watch.turn_begins(began);
         let turn = self.shard.step(clock, self.budget, outputs);
         self.watch.turn_ends();
-        self.budget = next_budget(self.budget, self.clock.real().saturating_sub(began));
+        let took = self.clock.real().saturating_sub(began);
+        self.budget = next_budget(self.budget, self.budget_max, took);
         turn
     }
 
@@ -357,8 +357,8 @@ impl ShardActor {
 
 /// Messages of the turn after one of so many that took so long: half of them where it was too
 /// long, else twice as many, as far as that goes.
-fn next_budget(budget: usize, took: Duration) -> usize {
-    if took > TURN_MAX { (budget / 2).max(1) } else { (budget * 2).min(BUDGET) }
+fn next_budget(budget: usize, most: usize, took: Duration) -> usize {
+    if took > TURN_MAX { (budget / 2).max(1) } else { budget.saturating_mul(2).min(most) }
 }
 
 #[cfg(test)]
@@ -368,9 +368,9 @@ mod tests {
     #[test]
     fn turns_that_take_long_shrink_to_one_message_and_grow_again() {
         let slow = TURN_MAX + Duration::from_nanos(1);
-        let mut budgets = vec![BUDGET];
+        let mut budgets = vec![1_024];
         for took in [slow; 12].into_iter().chain([TURN_MAX; 12]) {
-            budgets.push(next_budget(budgets[budgets.len() - 1], took));
+            budgets.push(next_budget(budgets[budgets.len() - 1], 1_024, took));
         }
         assert_eq!(budgets[..4], [1_024, 512, 256, 128]);
         assert_eq!(budgets[10..16], [1, 1, 1, 2, 4, 8]);
