@@ -21,6 +21,8 @@ pub use site;
 pub use status;
 
 #[cfg(feature = "service")]
+pub use bench;
+#[cfg(feature = "service")]
 pub use console;
 #[cfg(feature = "service")]
 pub use edge;
