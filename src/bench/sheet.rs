@@ -2,6 +2,7 @@
 
 use crate::plot::{Axis, Plot, Series};
 use crate::report::{Idle, Latency, Report, Stops, Throughput};
+use crate::settings::Tuning;
 use crate::tune::Tuned;
 
 /// A table, and the plots that belong to it.
@@ -258,7 +259,7 @@ fn tuned(tuned: &Tuned) -> Sheet {
             };
             rows.push(vec![
                 trial.setting.clone(),
-                candidate.tuning.to_string(),
+                value_of(&candidate.tuning, &trial.setting),
                 millions(candidate.rates.median),
                 format!("{:.1} %", candidate.spread),
                 verdict,
@@ -279,6 +280,13 @@ fn tuned(tuned: &Tuned) -> Sheet {
         rows,
         plots: Vec::new(),
     }
+}
+
+/// What is typed after that setting; all of it where it is no single one.
+fn value_of(tuning: &Tuning, setting: &str) -> String {
+    let typed = tuning.to_string();
+    let mut words = typed.split(' ').skip_while(|word| *word != setting).skip(1);
+    words.next().map_or_else(|| typed.clone(), str::to_owned)
 }
 
 fn by_components(components: impl Iterator<Item = u32>) -> Axis {
@@ -322,6 +330,13 @@ fn micros(nanoseconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_trial_of_one_setting_shows_its_value_and_one_of_all_shows_all() {
+        let tuning = Tuning { batch: 16, ..Tuning::default() };
+        assert_eq!(value_of(&tuning, "--batch"), "16");
+        assert_eq!(value_of(&tuning, "all"), tuning.to_string());
+    }
 
     #[test]
     fn numbers_are_written_to_be_read() {

@@ -243,7 +243,7 @@ fn wait(what: &str, mut is_so: impl FnMut() -> bool) -> Result<(), Refusal> {
 
 fn too_long(what: &str) -> Refusal {
     let reason = format!("{what} did not come about within {WAIT_MAX:?}");
-    let way_out = "make sure that two processors are free, or set fewer --producers";
+    let way_out = "make sure that two processors are free for it";
     Refusal::new(Code::REQUEST_TIMEOUT, "stopping under load", reason, way_out)
 }
 
