@@ -11,6 +11,7 @@ use contract::store::Kept;
 use contract::{
     Code, Component, ComponentId, Descriptor, Failure, FailureKind, Registration, Request,
 };
+use hdrhistogram::Histogram;
 use kernel::Port;
 use live::Site;
 use site::SiteDefinition;
@@ -104,49 +105,64 @@ pub(crate) struct Crew {
     ids: Arc<[ComponentId]>,
     job: Arc<Job>,
     tally: Arc<Tally>,
-    delays: Option<Arc<Delays>>,
+    delays: Arc<Delays>,
     batch: usize,
 }
 
 impl Crew {
-    /// For a job at a pace the delays are noted.
+    /// A host that does nothing yet.
     ///
     /// # Errors
     /// Those of [`Site::start`].
     pub(crate) fn start(job: &Arc<Job>, tuning: &Tuning) -> Result<Self, Refusal> {
         let tally = Tally::new(job);
-        let delays = job.pace.map(|_| Delays::new(tuning.shards));
-        let (mine, theirs) = (Arc::clone(&tally), delays.clone());
+        let delays = Delays::new(tuning.shards);
+        let (mine, theirs) = (Arc::clone(&tally), Arc::clone(&delays));
         let make = move |index| {
             let counter = Counter::new(&mine, index);
-            Worker { counter, delays: theirs.clone() }
+            Worker { counter, delays: Some(Arc::clone(&theirs)) }
         };
         let (site, ids) = host(job.components, tuning, make)?;
         let (job, batch) = (Arc::clone(job), tuning.batch);
         Ok(Crew { site, ids, job, tally, delays, batch })
     }
 
-    /// Does the job once. Tells the time from when the first message was sent, or to be sent,
+    /// What it does.
+    pub(crate) fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// Does the job once, as fast as it goes. Tells the time from when the first message was sent
     /// until the last was handled.
     ///
     /// # Errors
     /// 1053 if not all messages are handled, 1066 if others are.
     pub(crate) fn run(&self) -> Result<Duration, Refusal> {
-        let (host, ids, job, batch) = (self.site.handle(), &self.ids, &self.job, self.batch);
-        let origin = Instant::now() + SET_OFF;
-        if let Some(delays) = &self.delays {
-            delays.begin(origin);
-        }
-        drive(job, &self.tally, |number| {
-            let (ids, job) = (Arc::clone(ids), Arc::clone(job));
-            let producer = Producer { port: host.port(batch), ids, job, number };
-            move || producer.produce(origin)
-        })
+        self.produce(None)
     }
 
-    /// What was noted of delays, in nanoseconds.
-    pub(crate) fn delays(&self) -> hdrhistogram::Histogram<u64> {
-        self.delays.as_ref().expect("they are noted at a pace").all()
+    /// Does the job at a pace. Tells the time from when the first message was to be sent until
+    /// the last was handled, and the delays, in nanoseconds.
+    ///
+    /// # Errors
+    /// As [`Crew::run`].
+    pub(crate) fn run_at(&self, pace: &Pace) -> Result<(Duration, Histogram<u64>), Refusal> {
+        let taken = self.produce(Some(pace))?;
+        Ok((taken, self.delays.take()))
+    }
+
+    fn produce(&self, pace: Option<&Pace>) -> Result<Duration, Refusal> {
+        let (host, ids, job, batch) = (self.site.handle(), &self.ids, &self.job, self.batch);
+        let origin = Instant::now() + SET_OFF;
+        self.delays.begin(origin);
+        drive(job, &self.tally, pace, |number| {
+            let (ids, job) = (Arc::clone(ids), Arc::clone(job));
+            let producer = Producer { port: host.port(batch), ids, job, number };
+            move || match pace {
+                None => producer.at_once(),
+                Some(pace) => producer.at_pace(pace, origin),
+            }
+        })
     }
 
     /// Ends the host, and checks that nothing came of nothing.
@@ -167,6 +183,7 @@ impl Crew {
 pub(crate) fn drive<P: FnOnce() -> Instant>(
     job: &Job,
     tally: &Tally,
+    pace: Option<&Pace>,
     producer: impl Fn(u32) -> P + Sync,
 ) -> Result<Duration, Refusal> {
     let gate = Barrier::new(job.workload.producers as usize);
@@ -180,13 +197,13 @@ pub(crate) fn drive<P: FnOnce() -> Instant>(
         let producers: Vec<_> = (0..job.workload.producers)
             .map(|number| scope.spawn(move || produce(number)))
             .collect();
-        let waited = tally.wait();
+        let waited = tally.wait(pace);
         let ended = Instant::now();
         let begun = producers.into_iter().map(|it| it.join().expect("a producer never panics"));
         (begun.min(), waited.map(|()| ended))
     });
     let taken = ended? - begun.expect("there is a producer");
-    tally.settle()?;
+    tally.settle(pace)?;
     Ok(taken)
 }
 
@@ -199,14 +216,7 @@ struct Producer {
 }
 
 impl Producer {
-    /// Sends its share: at once, or from `origin` on at its pace. Tells when it began.
-    fn produce(self, origin: Instant) -> Instant {
-        match self.job.pace {
-            None => self.at_once(),
-            Some(pace) => self.at_pace(pace, origin),
-        }
-    }
-
+    /// Sends its share as fast as it goes. Tells when it began.
     fn at_once(mut self) -> Instant {
         let payload = self.job.workload.payload;
         let begun = Instant::now();
@@ -217,16 +227,20 @@ impl Producer {
         begun
     }
 
-    /// An open loop: what is late is sent at once, and nothing is left out.
-    fn at_pace(mut self, pace: Pace, origin: Instant) -> Instant {
+    /// Sends its share so often, from `origin` on. An open loop: what is late is sent at once, and
+    /// nothing is left out.
+    fn at_pace(mut self, pace: &Pace, origin: Instant) -> Instant {
         let payload = self.job.workload.payload;
         let mut now = 0;
-        for (index, (to, word)) in (0..).zip(self.job.share(self.number)) {
+        let (job, number) = (Arc::clone(&self.job), self.number);
+        let shares = (0..pace.rounds).flat_map(|_| job.share(number));
+        for (index, (to, word)) in (0..).zip(shares) {
             let due = pace.due(index);
             if due > now {
                 self.port.flush();
                 now = wait_until(due, origin);
             }
+            let word = pace.word(index, word);
             put(&mut self.port, self.ids[to as usize], message(word, payload));
         }
         self.port.flush();

@@ -74,7 +74,7 @@ impl Loop {
             }
         }
         let taken = begun.elapsed();
-        self.tally.settle()?;
+        self.tally.settle(None)?;
         Ok(taken)
     }
 }
@@ -102,7 +102,7 @@ impl Channel {
         std::thread::scope(|scope| {
             scope.spawn(move || mail.iter().for_each(|(to, message)| boxed.call(to, &message)));
             let payload = job.workload.payload;
-            let taken = drive(job, tally, |number| {
+            let taken = drive(job, tally, None, |number| {
                 let (sender, share) = (sender.clone(), job.share(number));
                 move || {
                     let begun = Instant::now();

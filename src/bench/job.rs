@@ -17,7 +17,10 @@ use crate::settings::Workload;
 /// Nothing that is measured takes longer beyond what it is paced at; what does has lost something.
 const WAIT_MAX: Duration = Duration::from_secs(300);
 
-/// Messages that are sent at times of their own, whether those before were handled or not.
+/// A message that says when it was to be sent has this bit in its word; no other has.
+pub(crate) const STAMP: u64 = 1 << 63;
+
+/// Times at which messages are sent, whether those before were handled or not.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
     /// From one message of a producer to the next, in nanoseconds.
@@ -25,12 +28,19 @@ pub(crate) struct Pace {
     /// Each so-manieth message says when it was to be sent; the others say nothing, so that to
     /// look at the clock is not most of what is measured.
     pub(crate) stamped: u64,
+    /// The job is done so often, one after the other.
+    pub(crate) rounds: u64,
 }
 
 impl Pace {
     /// When message `index` of a producer is to be sent: nanoseconds from the beginning.
-    pub(crate) fn due(self, index: u64) -> u64 {
+    pub(crate) fn due(&self, index: u64) -> u64 {
         (index as f64 * self.interval) as u64
+    }
+
+    /// What message `index` of a producer says, that would say `word`.
+    pub(crate) fn word(&self, index: u64, word: u64) -> u64 {
+        if index.is_multiple_of(self.stamped) { STAMP | self.due(index) } else { word }
     }
 }
 
@@ -40,7 +50,6 @@ pub(crate) struct Job {
     pub(crate) workload: Workload,
     pub(crate) components: u32,
     pub(crate) messages: u64,
-    pub(crate) pace: Option<Pace>,
     /// How many messages each component gets.
     quotas: Vec<u64>,
     /// What the components are to be in the end.
@@ -48,15 +57,10 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// `messages` to `components` as fast as it goes, or at a pace.
-    pub(crate) fn new(
-        workload: Workload,
-        components: u32,
-        messages: u64,
-        pace: Option<Pace>,
-    ) -> Arc<Self> {
+    /// `messages` to `components`.
+    pub(crate) fn new(workload: Workload, components: u32, messages: u64) -> Arc<Self> {
         let (quotas, hash) = (Vec::new(), 0);
-        let mut job = Job { workload, components, messages, pace, quotas, hash };
+        let mut job = Job { workload, components, messages, quotas, hash };
         let mut ends = vec![(0_u64, 0_u64); components as usize];
         for (to, word) in (0..workload.producers).flat_map(|number| job.share(number)) {
             let (count, sum) = &mut ends[to as usize];
@@ -74,14 +78,7 @@ impl Job {
         let producers = u64::from(self.workload.producers);
         let odd = u64::from(u64::from(number) < self.messages % producers);
         let draws = Draw::new(&self.workload, self.components, number);
-        let pace = self.pace;
-        let word = move |index, drawn| match pace {
-            None => drawn,
-            Some(pace) if index % pace.stamped == 0 => pace.due(index) + 1,
-            Some(_) => 0,
-        };
-        let share = (0..self.messages / producers + odd).zip(draws);
-        share.map(move |(index, (to, drawn))| (to, word(index, drawn)))
+        draws.take((self.messages / producers + odd) as usize).map(|(to, word)| (to, word & !STAMP))
     }
 
     /// Components that get anything at all.
@@ -89,10 +86,10 @@ impl Job {
         self.quotas.iter().filter(|quota| **quota > 0).count() as u64
     }
 
-    /// How long it takes at least.
-    fn paced(&self) -> Duration {
-        let each = self.messages / u64::from(self.workload.producers);
-        Duration::from_nanos(self.pace.map_or(0, |pace| pace.due(each)))
+    /// How long it takes at that pace, at least.
+    fn paced(&self, pace: &Pace) -> Duration {
+        let each = self.messages * pace.rounds / u64::from(self.workload.producers);
+        Duration::from_nanos(pace.due(each))
     }
 }
 
@@ -126,11 +123,13 @@ impl Tally {
     ///
     /// # Errors
     /// 1053 if some are not.
-    pub(crate) fn wait(&self) -> Result<(), Refusal> {
-        if self.handled.wait(self.job.busy(), WAIT_MAX + self.job.paced()) {
+    pub(crate) fn wait(&self, pace: Option<&Pace>) -> Result<(), Refusal> {
+        let all = self.job.busy() * pace.map_or(1, |pace| pace.rounds);
+        let within = WAIT_MAX + pace.map_or(Duration::ZERO, |pace| self.job.paced(pace));
+        if self.handled.wait(all, within) {
             return Ok(());
         }
-        let (done, all) = (self.handled.count(), self.job.busy());
+        let done = self.handled.count();
         let reason = format!("{done} of {all} components have handled all their messages");
         Err(self.wrong(Code::REQUEST_TIMEOUT, reason))
     }
@@ -139,15 +138,17 @@ impl Tally {
     ///
     /// # Errors
     /// 1066 if messages were lost, handled twice, or not what was sent.
-    pub(crate) fn settle(&self) -> Result<(), Refusal> {
+    pub(crate) fn settle(&self, pace: Option<&Pace>) -> Result<(), Refusal> {
         self.handled.reset();
         let (total, hash) =
             (self.total.swap(0, Ordering::SeqCst), self.hash.swap(0, Ordering::SeqCst));
-        if total != self.job.messages {
-            let reason = format!("{total} of {} messages were handled", self.job.messages);
+        let sent = self.job.messages * pace.map_or(1, |pace| pace.rounds);
+        if total != sent {
+            let reason = format!("{total} of {sent} messages were handled");
             return Err(self.wrong(Code::SPECIFIC, reason));
         }
-        if hash != self.job.hash {
+        // What says when it was to be sent says something else each time.
+        if pace.is_none() && hash != self.job.hash {
             return Err(self.wrong(Code::SPECIFIC, "what was handled is not what was sent".into()));
         }
         Ok(())
@@ -216,9 +217,9 @@ mod tests {
     use super::*;
     use crate::settings::Skew;
 
-    fn job(messages: u64, pace: Option<Pace>) -> Arc<Job> {
+    fn job(messages: u64) -> Arc<Job> {
         let workload = Workload { payload: 0, skew: Skew::Zipf, producers: 2, seed: 3 };
-        Job::new(workload, 4, messages, pace)
+        Job::new(workload, 4, messages)
     }
 
     /// Hands everything over but the last `less` messages.
@@ -234,21 +235,21 @@ mod tests {
 
     #[test]
     fn what_was_sent_is_accounted_for_and_what_is_missing_is_told() {
-        let job = job(1_001, None);
+        let job = job(1_001);
         let tally = handed(&job, 0);
-        tally.wait().expect("all are there");
-        tally.settle().expect("the total is right");
+        tally.wait(None).expect("all are there");
+        tally.settle(None).expect("the total is right");
         tally.close().expect("nothing is left over");
 
         let tally = handed(&job, 1);
-        let refusal = tally.settle().expect_err("one is missing");
+        let refusal = tally.settle(None).expect_err("one is missing");
         assert_eq!(refusal.code, Code::SPECIFIC);
         assert!(refusal.to_string().contains("of 1001 messages were handled"), "{refusal}");
     }
 
     #[test]
     fn a_message_that_comes_twice_is_told() {
-        let job = job(100, None);
+        let job = job(100);
         let tally = handed(&job, 0);
         Counter::new(&tally, 0).handle(5);
         assert!(tally.close().expect_err("one came twice").reason.contains("1 messages"));
@@ -256,9 +257,11 @@ mod tests {
 
     #[test]
     fn at_a_pace_each_so_manieth_message_says_when_it_was_due() {
-        let job = job(20, Some(Pace { interval: 1_000.0, stamped: 4 }));
-        let words: Vec<u64> = job.share(0).map(|(_, word)| word).collect();
-        assert_eq!(words, [1, 0, 0, 0, 4_001, 0, 0, 0, 8_001, 0]);
-        assert_eq!(job.paced(), Duration::from_micros(10));
+        let pace = Pace { interval: 1_000.0, stamped: 4, rounds: 3 };
+        let words: Vec<u64> = (0..6).map(|index| pace.word(index, 7)).collect();
+        assert_eq!(words, [STAMP, 7, 7, 7, STAMP | 4_000, 7]);
+        let job = job(20);
+        assert!((0..2).flat_map(|number| job.share(number)).all(|(_, word)| word < STAMP));
+        assert_eq!(job.paced(&pace), Duration::from_micros(30), "three rounds, from two producers");
     }
 }

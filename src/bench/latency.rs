@@ -28,37 +28,37 @@ const TRICKLE: u64 = 1_000;
 /// It has no more components than that.
 const FEW: u32 = 1_000;
 
-/// Messages so many a second, for as long as the plan says.
-fn paced(plan: &Plan, components: u32, rate: f64) -> std::sync::Arc<Job> {
-    let producers = u64::from(plan.workload.producers);
-    let messages = ((rate * plan.watched.as_secs_f64()) as u64).max(producers);
-    let interval = 1e9 * producers as f64 / rate;
-    // An odd number, so that it is not always the same place of a batch.
-    let stamped = (rate / NOTED) as u64 | 1;
-    Job::new(plan.workload, components, messages, Some(Pace { interval, stamped }))
+/// That job at so many messages a second, for about as long as the plan says; once at the least.
+fn paced(plan: &Plan, job: &Job, rate: f64) -> Pace {
+    let rounds = (rate * plan.watched.as_secs_f64() / job.messages as f64).round() as u64;
+    Pace {
+        interval: 1e9 * f64::from(plan.workload.producers) / rate,
+        // An odd number, so that it is not always the same place of a batch.
+        stamped: (rate / NOTED) as u64 | 1,
+        rounds: rounds.max(1),
+    }
 }
 
-/// A row at each load.
+/// A row at each load, on a host whose peak is known.
 ///
 /// # Errors
-/// Those of [`Crew::start`] and [`Crew::run`].
+/// Those of [`Crew::run_at`].
 pub(crate) fn rows(
     plan: &Plan,
-    components: u32,
+    crew: &Crew,
     peak: u64,
     progress: &Progress,
 ) -> Result<Vec<Latency>, Refusal> {
+    let job = crew.job();
+    let components = job.components;
     let row = |load| {
         progress.begin(format!("queue delay at {load} %, {components} components"));
         let wanted = (peak * u64::from(load) / 100).max(1);
-        let job = paced(plan, components, wanted as f64);
-        let crew = Crew::start(&job, &plan.tuning)?;
-        let taken = crew.run()?;
-        let delay = Delay::of(&crew.delays());
-        crew.end()?;
+        let pace = paced(plan, job, wanted as f64);
+        let (taken, delays) = crew.run_at(&pace)?;
         progress.step();
-        let reached = rate(job.messages, taken).round() as u64;
-        Ok(Latency { components, load, wanted, reached, delay })
+        let reached = rate(job.messages * pace.rounds, taken).round() as u64;
+        Ok(Latency { components, load, wanted, reached, delay: Delay::of(&delays) })
     };
     LOADS.into_iter().map(row).collect()
 }
@@ -69,16 +69,18 @@ pub(crate) fn rows(
 /// Those of [`Crew::start`] and [`Crew::run`].
 pub(crate) fn idle(plan: &Plan, progress: &Progress) -> Result<Vec<Idle>, Refusal> {
     let components = plan.components[0].min(FEW);
+    let producers = u64::from(plan.workload.producers);
+    let messages = ((TRICKLE as f64 * plan.watched.as_secs_f64()) as u64).max(producers);
+    let job = Job::new(plan.workload, components, messages);
     let row = |spin| {
         progress.begin(format!("an idle host that spins for {spin} µs"));
-        let job = paced(plan, components, TRICKLE as f64);
         let crew = Crew::start(&job, &Tuning { spin, ..plan.tuning })?;
-        let (_, idle) = share(|| {
-            pass(plan.watched);
-            Ok(plan.watched)
-        })?;
-        let (_, busy) = share(|| crew.run())?;
-        let delay = Delay::of(&crew.delays());
+        let begun = processor::used();
+        pass(plan.watched);
+        let idle = share(begun, plan.watched);
+        let begun = processor::used();
+        let (taken, delays) = crew.run_at(&paced(plan, &job, TRICKLE as f64))?;
+        let (busy, delay) = (share(begun, taken), Delay::of(&delays));
         crew.end()?;
         progress.step();
         Ok(Idle { spin, idle, trickle: TRICKLE, busy, delay })
@@ -94,15 +96,11 @@ pub(crate) fn spins(planned: u64) -> Vec<u64> {
     spins
 }
 
-/// Does something that tells how long it took; which part of one processor the threads of the
-/// host took meanwhile, in percent to two places. Threads that send begin and end in between, so
-/// what they take does not count.
-fn share(
-    work: impl FnOnce() -> Result<Duration, Refusal>,
-) -> Result<(Duration, Option<f64>), Refusal> {
-    let before = processor::used();
-    let taken = work()?;
-    let used = processor::used().zip(before).map(|(after, before)| after.saturating_sub(before));
-    let share = used.map(|used| used.as_secs_f64() / taken.as_secs_f64().max(1e-9));
-    Ok((taken, share.map(|share| (share * 10_000.0).round() / 100.0)))
+/// Which part of one processor the threads of the host took in that time, since they had used
+/// so much, in percent to two places. Threads that send begin and end in between, so what they
+/// take does not count.
+fn share(before: Option<Duration>, taken: Duration) -> Option<f64> {
+    let used = processor::used()?.saturating_sub(before?);
+    let share = used.as_secs_f64() / taken.as_secs_f64().max(1e-9);
+    Some((share * 10_000.0).round() / 100.0)
 }

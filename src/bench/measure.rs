@@ -32,12 +32,12 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Report, Refusal> {
     }
     progress.expect(steps(plan));
     for components in &plan.components {
-        let row = throughput::row(plan, *components, progress)?;
-        let peak = row.host.median;
-        report.throughput.push(row);
+        let (row, crew) = throughput::row(plan, *components, progress)?;
         if plan.measures.latency {
-            report.latency.extend(latency::rows(plan, *components, peak, progress)?);
+            report.latency.extend(latency::rows(plan, &crew, row.host.median, progress)?);
         }
+        crew.end()?;
+        report.throughput.push(row);
     }
     if plan.measures.latency {
         report.idle = latency::idle(plan, progress)?;

@@ -15,7 +15,7 @@ use crate::settings::{Length, Plan, Tuning};
 /// With so many messages it is found out how many a run of a certain time takes.
 const PROBE: u64 = 100_000;
 
-/// A row.
+/// A row, and the host that it was measured on.
 ///
 /// # Errors
 /// Those of [`Crew::start`] and [`Crew::run`].
@@ -23,7 +23,7 @@ pub(crate) fn row(
     plan: &Plan,
     components: u32,
     progress: &Progress,
-) -> Result<Throughput, Refusal> {
+) -> Result<(Throughput, Crew), Refusal> {
     progress.begin(format!("throughput, {components} components"));
     let job = job(plan, components, &plan.tuning)?;
     let crew = Crew::start(&job, &plan.tuning)?;
@@ -39,9 +39,8 @@ pub(crate) fn row(
             }
         }
     }
-    crew.end()?;
     let [host, plain, channel] = &rates;
-    Ok(Throughput {
+    let row = Throughput {
         components,
         messages: job.messages,
         runs: plan.runs,
@@ -51,7 +50,8 @@ pub(crate) fn row(
         beside_loop: ratio(host, plain),
         beside_channel: ratio(host, channel),
         hash: format!("{:016x}", job.hash),
-    })
+    };
+    Ok((row, crew))
 }
 
 /// The work of one run.
@@ -59,7 +59,7 @@ pub(crate) fn row(
 /// # Errors
 /// Those of [`Crew::start`] and [`Crew::run`], where it has to be found out how much that is.
 pub(crate) fn job(plan: &Plan, components: u32, tuning: &Tuning) -> Result<Arc<Job>, Refusal> {
-    let job = |messages| Job::new(plan.workload, components, messages, None);
+    let job = |messages| Job::new(plan.workload, components, messages);
     match plan.length {
         Length::Messages(messages) => Ok(job(messages)),
         Length::Time(time) => {

@@ -1,6 +1,7 @@
 //! The component that is measured, and the messages that it gets.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use contract::{Component, Context, Fault, Message, MessageType};
@@ -8,7 +9,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::WORD;
-use crate::job::Counter;
+use crate::job::{Counter, STAMP};
 
 /// A message of a size of its own.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,8 +41,9 @@ pub(crate) fn word_of(message: &Message) -> Result<u64, Fault> {
 /// How long messages took from when they were to be sent until they were handled.
 #[derive(Debug)]
 pub(crate) struct Delays {
-    /// When the first message was to be sent.
-    origin: OnceLock<Instant>,
+    made: Instant,
+    /// When the first message was to be sent: nanoseconds after this was made.
+    origin: AtomicU64,
     /// By shard, so that none waits for another.
     by_shard: Vec<Mutex<Histogram<u64>>>,
 }
@@ -52,7 +54,7 @@ impl Delays {
 
     pub(crate) fn new(shards: u8) -> Arc<Self> {
         let by_shard = (0..shards).map(|_| Mutex::new(Delays::empty())).collect();
-        Arc::new(Delays { origin: OnceLock::new(), by_shard })
+        Arc::new(Delays { made: Instant::now(), origin: AtomicU64::new(0), by_shard })
     }
 
     fn empty() -> Histogram<u64> {
@@ -61,26 +63,29 @@ impl Delays {
 
     /// The first message is to be sent then.
     pub(crate) fn begin(&self, origin: Instant) {
-        self.origin.set(origin).expect("it begins once");
+        let after = origin.saturating_duration_since(self.made).as_nanos() as u64;
+        self.origin.store(after, Ordering::SeqCst);
     }
 
-    /// A message is handled that bears this stamp. In time it was to be sent, not when that was
-    /// done: a sender that is held back must not make the delay look short.
-    fn record(&self, shard: u8, stamp: u64) {
-        let Some(origin) = self.origin.get() else { return };
-        let now = origin.elapsed().as_nanos() as u64;
-        let delay = now.saturating_sub(stamp - 1);
-        let mut delays =
-            self.by_shard[usize::from(shard)].lock().unwrap_or_else(PoisonError::into_inner);
-        delays.saturating_record(delay);
+    /// A message is handled that was to be sent `due` nanoseconds after the first one. Not when
+    /// it was sent counts: a sender that is held back must not make the delay look short.
+    fn record(&self, shard: u8, due: u64) {
+        let now = self.made.elapsed().as_nanos() as u64;
+        let delay = now.saturating_sub(self.origin.load(Ordering::Relaxed) + due);
+        self.of(shard).saturating_record(delay);
     }
 
-    /// All of them, in nanoseconds.
-    pub(crate) fn all(&self) -> Histogram<u64> {
+    fn of(&self, shard: u8) -> MutexGuard<'_, Histogram<u64>> {
+        self.by_shard[usize::from(shard)].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All of them, in nanoseconds; from here on it begins anew.
+    pub(crate) fn take(&self) -> Histogram<u64> {
         let mut all = Delays::empty();
-        for delays in &self.by_shard {
-            let delays = delays.lock().unwrap_or_else(PoisonError::into_inner);
+        for shard in (0..).take(self.by_shard.len()) {
+            let mut delays = self.of(shard);
             all.add(&*delays).expect("bounds that are the same");
+            delays.reset();
         }
         all
     }
@@ -96,8 +101,10 @@ pub(crate) struct Worker {
 impl Component for Worker {
     fn message(&mut self, message: &Message, cx: &mut Context<'_>) -> Result<(), Fault> {
         let word = word_of(message)?;
-        if let Some(delays) = self.delays.as_ref().filter(|_| word > 0) {
-            delays.record(cx.id().shard(), word);
+        if word >= STAMP
+            && let Some(delays) = &self.delays
+        {
+            delays.record(cx.id().shard(), word & !STAMP);
         }
         self.counter.handle(word);
         Ok(())
@@ -124,14 +131,13 @@ mod tests {
     #[test]
     fn a_delay_counts_from_when_the_message_was_to_be_sent() {
         let delays = Delays::new(2);
-        delays.begin(Instant::now() - Duration::from_secs(1));
-        // Due at once, and due half a second later.
-        delays.record(0, 1);
-        delays.record(1, 500_000_001);
-        let all = delays.all();
-        assert_eq!(all.len(), 2);
-        // To three digits.
-        assert!(all.min() >= 499_000_000, "{}", all.min());
-        assert!(all.max() >= 999_000_000, "{}", all.max());
+        delays.begin(Instant::now());
+        delays.record(0, 0);
+        // Due in an hour: it is not late.
+        delays.record(1, Duration::from_secs(3_600).as_nanos() as u64);
+        let all = delays.take();
+        assert_eq!((all.len(), all.min()), (2, 0));
+        assert!(all.max() > 0, "some time has passed");
+        assert_eq!(delays.take().len(), 0, "each is told once");
     }
 }
