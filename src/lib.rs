@@ -20,6 +20,9 @@ pub use sim;
 pub use site;
 pub use status;
 
+// Not `bench`: that is an attribute too.
+#[cfg(feature = "service")]
+pub use ::bench;
 #[cfg(feature = "service")]
 pub use console;
 #[cfg(feature = "service")]

@@ -1,4 +1,5 @@
-//! The `smsexec` command: arguments in, a site with its real or simulated outside, a console.
+//! The `smsexec` command: arguments in, a site with its real or simulated outside, a console; or a
+//! measurement.
 
 use std::error::Error;
 use std::fs::File;
@@ -60,6 +61,7 @@ enum Task {
     },
     /// Print a site file with every setting, to begin a site.toml with.
     Init,
+    Bench(Box<bench::Arguments>),
 }
 
 fn main() -> ExitCode {
@@ -87,6 +89,9 @@ fn run(args: &Args) -> Result<ExitStatus, Box<dyn Error>> {
     if let Some(Task::Init) = args.command {
         io::stdout().write_all(SiteDefinition::default().to_toml().as_bytes())?;
         return Ok(ExitStatus::DONE);
+    }
+    if let Some(Task::Bench(arguments)) = &args.command {
+        return measure(args, arguments);
     }
     // Before a site is started for it: a script that cannot be read.
     let scripts = open_scripts(args)?;
@@ -126,6 +131,41 @@ fn run(args: &Args) -> Result<ExitStatus, Box<dyn Error>> {
             Ok(status)
         }
     }
+}
+
+/// Measures, on hosts of its own, and shows and writes what came of it.
+fn measure(args: &Args, arguments: &bench::Arguments) -> Result<ExitStatus, Box<dyn Error>> {
+    if args.sim {
+        eprintln!("smsexec: --sim: virtual time has no speed to be measured; leave it out");
+        return Ok(ExitStatus::USAGE);
+    }
+    let plan = match arguments.plan(args.seed) {
+        Ok(plan) => plan,
+        Err(refusal) => {
+            eprintln!("smsexec: {refusal}");
+            return Ok(ExitStatus::USAGE);
+        }
+    };
+    // Before it is measured for minutes: a file that cannot be written.
+    let open = |path: &Option<PathBuf>| -> Result<Option<File>, Box<dyn Error>> {
+        let Some(path) = path else { return Ok(None) };
+        let file = File::options().write(true).create(true).truncate(false).open(path);
+        Ok(Some(file.map_err(|error| format!("{}: {error}", path.display()))?))
+    };
+    let (saved, page) = (open(&arguments.save)?, open(&arguments.html)?);
+    let report = bench::measure(&plan, &bench::Progress::shown())?;
+    // What was there before is there until there is something better.
+    let fill = |file: Option<File>, text: &str| -> io::Result<()> {
+        let Some(mut file) = file else { return Ok(()) };
+        file.set_len(0)?;
+        file.write_all(text.as_bytes())
+    };
+    let json = report.to_json();
+    fill(saved, &json)?;
+    fill(page, &bench::html(&report))?;
+    let shown = if args.json { json } else { bench::text(&report) };
+    io::stdout().write_all(shown.as_bytes())?;
+    Ok(ExitStatus::DONE)
 }
 
 /// The site of the folder's site.toml, or the default one, and which of the two; else every

@@ -142,3 +142,36 @@ fn two_processes_do_not_share_a_folder() {
     status(&output, 1);
     assert!(problems(&output).contains("site"), "{}", problems(&output));
 }
+
+#[test]
+fn a_measurement_writes_what_it_shows_and_nonsense_is_refused_before_it_begins() {
+    let folder = folder();
+    let tiny = ["bench", "--components", "4", "--messages", "500", "--runs", "1"];
+    let files = ["--save", "report.json", "--html", "report.html"];
+    let output = smsexec(folder.path(), &[&tiny[..], &files].concat(), "");
+    status(&output, 0);
+    assert!(out(&output).contains("host / loop"), "{}", out(&output));
+    assert_eq!(problems(&output), "", "no progress is shown where there is no terminal");
+    let read = |file: &str| fs::read_to_string(folder.path().join(file)).expect("it was written");
+    let saved: serde_json::Value = serde_json::from_str(&read("report.json")).expect("JSON");
+    assert_eq!(saved["throughput"][0]["messages"], 500);
+    assert!(read("report.html").contains("<svg"));
+    assert!(!folder.path().join("site").exists(), "no site is touched");
+
+    let output = smsexec(folder.path(), &[&tiny[..], &["--json", "--seed", "9"]].concat(), "");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(told["workload"]["seed"], 9);
+
+    for (more, said) in [
+        (&["--payload", "3"][..], "--payload: 3 bytes are less than"),
+        (&["--sim"], "--sim: virtual time has no speed"),
+        (&["--skew", "even"], "possible values: uniform, zipf, hot"),
+    ] {
+        let output = smsexec(folder.path(), &[&tiny[..], more].concat(), "");
+        status(&output, 2);
+        assert!(problems(&output).contains(said), "{}", problems(&output));
+    }
+    let output = smsexec(folder.path(), &[&tiny[..], &["--save", "no/such/folder"]].concat(), "");
+    status(&output, 1);
+    assert!(problems(&output).contains("no/such/folder"), "{}", problems(&output));
+}

@@ -90,7 +90,9 @@ fn a_tool_is_named_in_its_own_room_only() {
             &["smsexec-edge"],
         ),
         (&["rusqlite"], &["smsexec-store"]),
-        (&["reedline", "crossterm", "comfy-table"], &["smsexec-console"]),
+        (&["reedline", "crossterm"], &["smsexec-console"]),
+        (&["comfy-table"], &["smsexec-console", "smsexec-bench"]),
+        (&["hdrhistogram", "indicatif"], &["smsexec-bench"]),
     ] {
         for (package, named) in &graph {
             let wrong: Vec<_> = tools.iter().filter(|tool| named.contains(**tool)).collect();
@@ -112,6 +114,7 @@ fn nothing_points_up() {
         &["smsexec-host"],
         &["smsexec-sim", "smsexec-live"],
         &[
+            "smsexec-bench",
             "smsexec-distribution-manager",
             "smsexec-dmp-downloader",
             "smsexec-dmp-uploader",
@@ -143,9 +146,18 @@ fn the_harness_alone_is_small() {
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let crates: BTreeSet<&str> =
         text.lines().filter_map(|line| line.split(" (").next()).map(str::trim).collect();
-    for tool in
-        ["actix", "tokio", "reqwest", "axum", "hyper", "rustls", "rusqlite", "clap", "reedline"]
-    {
+    for tool in [
+        "actix",
+        "tokio",
+        "reqwest",
+        "axum",
+        "hyper",
+        "rustls",
+        "rusqlite",
+        "clap",
+        "reedline",
+        "hdrhistogram",
+    ] {
         let found = crates.iter().find(|name| name.split(' ').next() == Some(tool));
         assert_eq!(found, None, "the harness brings {tool}");
     }
@@ -197,12 +209,14 @@ fn forbid(lines: &[Line], words: &[&str], allowed: &[&str]) {
 #[test]
 fn only_the_command_and_the_terminal_touch_terminal_and_environment() {
     let lines = sources(&["src", "components"], false);
-    // The seed of a failed test is replayed through a variable.
-    let allowed = ["src/main.rs", "src/console/terminal.rs", "src/sim/seed.rs"];
+    // The seed of a failed test is replayed through a variable; cargo tells a build script the
+    // compiler by variables, and is told by lines.
+    let (seed, build) = ("src/sim/seed.rs", "src/bench/build.rs");
+    let allowed = ["src/main.rs", "src/console/terminal.rs", seed, build];
     forbid(&lines, &["std::env"], &allowed);
     // What a failing test shows goes where the test runner looks for it.
     let words = ["io::stdin", "io::stdout", "io::stderr", "println!", "print!("];
-    let allowed = ["src/main.rs", "src/console/terminal.rs", "src/sim/ending.rs"];
+    let allowed = ["src/main.rs", "src/console/terminal.rs", "src/sim/ending.rs", build];
     forbid(&lines, &words, &allowed);
 }
 
@@ -220,7 +234,8 @@ fn no_clock_no_sleep_and_no_chance_outside_the_live_rooms() {
         "getrandom",
         "RandomState",
     ];
-    forbid(&sources(&["src", "components"], false), &words, &["src/live/", "src/edge/"]);
+    let allowed = ["src/live/", "src/edge/", "src/bench/"];
+    forbid(&sources(&["src", "components"], false), &words, &allowed);
 }
 
 #[test]

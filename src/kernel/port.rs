@@ -9,7 +9,8 @@ use crate::board::Board;
 use crate::lane::{Lane, NUMBER_BLOCK, Way};
 use crate::parcel::{Parcel, WordSlip};
 
-/// So much mail may wait in front of a shard before whoever is outside is refused.
+/// So much mail may wait in front of a shard before whoever is outside is refused, unless the port
+/// is told otherwise.
 pub const LANE_MAX: usize = 1_000_000;
 /// After so many messages to one shard a port looks how far behind it is.
 const LOOK_EVERY: u32 = 256;
@@ -26,6 +27,7 @@ pub struct Port {
     board: Arc<Board>,
     berths: Vec<Berth>,
     gathers: usize,
+    lane_max: usize,
 }
 
 /// What a port has for one shard.
@@ -59,7 +61,16 @@ impl Port {
             numbers_left: 0,
             until_look: LOOK_EVERY,
         };
-        Port { board, berths: lanes.into_iter().map(berth).collect(), gathers: gathers.max(1) }
+        let berths = lanes.into_iter().map(berth).collect();
+        Port { board, berths, gathers: gathers.max(1), lane_max: LANE_MAX }
+    }
+
+    /// The same, that refuses where so much mail waits in front of a shard as [`Lane::mail`] counts
+    /// it; [`LANE_MAX`] otherwise.
+    #[must_use]
+    pub fn with_lane_max(mut self, lane_max: usize) -> Self {
+        self.lane_max = lane_max;
+        self
     }
 
     /// Sends a message.
@@ -77,7 +88,7 @@ impl Port {
             return Err(Unsent(message));
         }
         berth.until_look -= 1;
-        if berth.until_look == 0 && !berth.has_room() {
+        if berth.until_look == 0 && !berth.has_room(self.lane_max) {
             return Err(Unsent(message));
         }
         let (from, number) = (ComponentId::OUTSIDE, berth.next_number());
@@ -107,8 +118,8 @@ fn is_full(board: &Board, to: ComponentId) -> bool {
 
 impl Berth {
     /// Whether the shard is not too far behind. To be asked again at the next message if it is.
-    fn has_room(&mut self) -> bool {
-        let has_room = self.way().waiting() < LANE_MAX;
+    fn has_room(&mut self, lane_max: usize) -> bool {
+        let has_room = self.way().waiting() < lane_max;
         self.until_look = if has_room { LOOK_EVERY } else { 1 };
         has_room
     }
@@ -241,6 +252,18 @@ mod tests {
         assert!(port.send(TO, Message::Word(6)).is_err());
         cell.set_depth(0, 0);
         assert!(port.send(TO, Message::Word(6)).is_ok());
+    }
+
+    #[test]
+    fn a_port_refuses_where_as_much_mail_waits_as_may() {
+        let (port, end) = port(1);
+        let mut port = port.with_lane_max(10);
+        let sent =
+            (0..1_000).take_while(|word| port.send(TO, Message::Word(*word)).is_ok()).count();
+        assert_eq!(sent, LOOK_EVERY as usize - 1, "it looks at every so-manieth message");
+        assert!(port.send(TO, Message::Word(0)).is_err(), "and then at each, until there is room");
+        assert_eq!(arrived(&end).len(), sent);
+        assert!(port.send(TO, Message::Word(0)).is_ok());
     }
 
     #[test]

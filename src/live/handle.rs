@@ -12,8 +12,7 @@ use contract::id::{ComponentId, MessageId, OpId};
 use contract::lifecycle::Code;
 use contract::message::Message;
 use contract::time::Moment;
-use kernel::port::{LANE_MAX, Port};
-use kernel::{Board, Lane, Parcel, Transition};
+use kernel::{Board, Lane, Parcel, Port, Transition};
 
 use crate::clock::SiteClock;
 use crate::executive::{
@@ -97,7 +96,7 @@ impl Handle {
             return Err(host::inbox_is_full(component));
         }
         let lane = &self.shared.lanes[usize::from(to.shard())];
-        if lane.mail() >= LANE_MAX {
+        if lane.mail() >= self.shared.lane_max {
             let (reason, way_out) = ("its thread is far behind", host::SEND_AGAIN);
             return Err(Refusal::new(Code::NOT_ENOUGH_QUOTA, component, reason, way_out));
         }
@@ -111,7 +110,8 @@ impl Handle {
     /// ([`Board::find`]): one message at a time, or `gathers` of them together.
     pub fn port(&self, gathers: usize) -> Port {
         let lanes = self.shared.lanes.iter().cloned();
-        Port::new(lanes, Arc::clone(&self.shared.board), gathers)
+        let port = Port::new(lanes, Arc::clone(&self.shared.board), gathers);
+        port.with_lane_max(self.shared.lane_max)
     }
 
     /// What the executive says of a component that there is not: it knows the names near by.

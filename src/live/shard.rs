@@ -25,10 +25,6 @@ use crate::lookout::look_out;
 use crate::news::{News, NewsDesk};
 use crate::shared::Shared;
 
-/// Messages of one turn at most: long enough to be worth a wake-up, short enough that an order
-/// waits for microseconds.
-const BUDGET: usize = 1_024;
-
 /// A shard takes no turn while the executive has not heard so many of its outputs.
 const BACKLOG_MAX: usize = 4_096;
 /// So many turns are taken in a row at most, and begun within so much time, before the errands
@@ -144,6 +140,8 @@ pub(crate) struct ShardActor {
     under_way: Option<UnderWay>,
     /// Messages of the next turn: fewer where they take long.
     budget: usize,
+    /// Messages of a turn at most.
+    budget_max: usize,
     backlog: Arc<Backlog>,
     spin: Duration,
     /// There is more to do at once, mail or no mail.
@@ -177,7 +175,8 @@ impl ShardActor {
             outside: Arc::clone(&shared.outside),
             on_the_way: Arc::clone(&shared.activity),
             under_way: None,
-            budget: BUDGET,
+            budget: shared.turn_budget,
+            budget_max: shared.turn_budget,
             backlog: Arc::default(),
             spin: shared.spin,
             again: Rc::new(Cell::new(false)),
@@ -295,7 +294,7 @@ impl ShardActor {
         let turn = self.shard.step(clock, self.budget, outputs);
         self.watch.turn_ends();
         let ended = self.clock.real();
-        self.budget = next_budget(self.budget, ended.saturating_sub(began));
+        self.budget = next_budget(self.budget, self.budget_max, ended.saturating_sub(began));
         (turn, ended)
     }
 
@@ -383,8 +382,8 @@ impl ShardActor {
 
 /// Messages of the turn after one of so many that took so long: half of them where it was too
 /// long, else twice as many, as far as that goes.
-fn next_budget(budget: usize, took: Duration) -> usize {
-    if took > TURN_MAX { (budget / 2).max(1) } else { (budget * 2).min(BUDGET) }
+fn next_budget(budget: usize, most: usize, took: Duration) -> usize {
+    if took > TURN_MAX { (budget / 2).max(1) } else { budget.saturating_mul(2).min(most) }
 }
 
 #[cfg(test)]
@@ -394,9 +393,9 @@ mod tests {
     #[test]
     fn turns_that_take_long_shrink_to_one_message_and_grow_again() {
         let slow = TURN_MAX + Duration::from_nanos(1);
-        let mut budgets = vec![BUDGET];
+        let mut budgets = vec![1_024];
         for took in [slow; 12].into_iter().chain([TURN_MAX; 12]) {
-            budgets.push(next_budget(budgets[budgets.len() - 1], took));
+            budgets.push(next_budget(budgets[budgets.len() - 1], 1_024, took));
         }
         assert_eq!(budgets[..4], [1_024, 512, 256, 128]);
         assert_eq!(budgets[10..16], [1, 1, 1, 2, 4, 8]);

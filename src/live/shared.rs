@@ -14,6 +14,7 @@ use crate::clock::SiteClock;
 use crate::executive::ExecutiveActor;
 use crate::news::NewsDesk;
 use crate::shard::{ShardActor, ShardWatch};
+use crate::site::Options;
 
 #[derive(Clone)]
 pub(crate) struct Shared {
@@ -31,6 +32,10 @@ pub(crate) struct Shared {
     patience: Duration,
     /// How long an idle shard looks out for mail before it sleeps, and the executive for news.
     pub(crate) spin: Duration,
+    /// Messages of a turn at most.
+    pub(crate) turn_budget: usize,
+    /// So much mail may wait in front of a shard.
+    pub(crate) lane_max: usize,
     /// By shard: the thread that carries it, as it is seen from others.
     watches: Arc<Mutex<Vec<Arc<ShardWatch>>>>,
     /// By shard: the thread that carries it.
@@ -43,8 +48,7 @@ impl Shared {
         board: Arc<Board>,
         clock: SiteClock,
         outside: Arc<dyn Outside>,
-        patience: Duration,
-        spin: Duration,
+        options: &Options,
     ) -> Self {
         let activity = Arc::new(Activity::default());
         let watches = lanes.iter().map(|_| Arc::new(ShardWatch::new(activity.beside()))).collect();
@@ -56,8 +60,10 @@ impl Shared {
             activity,
             news: Arc::default(),
             advancing: Arc::default(),
-            patience,
-            spin,
+            patience: options.patience,
+            spin: options.spin,
+            turn_budget: options.turn_budget.max(1),
+            lane_max: options.lane_max.max(1),
             watches: Arc::new(Mutex::new(watches)),
             arbiters: Arc::default(),
         }

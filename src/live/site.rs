@@ -21,7 +21,8 @@ use contract::message::Message;
 use contract::outside::Outside;
 use contract::store::Kept;
 use host::{Host, HostOptions};
-use kernel::{Board, Lane, Port, Transition, lane};
+use kernel::port::{LANE_MAX, Port};
+use kernel::{Board, Lane, Transition, lane};
 
 use crate::alarm::Alarm;
 use crate::clock::SiteClock;
@@ -55,17 +56,35 @@ pub struct Options {
     /// How long a shard that has nothing more to do looks out for mail before its thread sleeps,
     /// and the executive for more news of components. While it does, it takes a processor; once
     /// it sleeps, the next message costs its sender a wake-up, and itself some tens of
-    /// microseconds. Zero sleeps at once.
+    /// microseconds. Zero sleeps at once. What it costs and brings on a machine, `smsexec bench
+    /// --latency` measures.
     pub spin: Duration,
+    /// Messages that a shard handles in one turn at most, 1 or more; fewer where they take long.
+    /// Between turns it looks for orders and timers and tells its news: a long turn is cheaper by
+    /// the message, a short one lets a stop take effect sooner.
+    pub turn_budget: usize,
+    /// Whoever sends from outside is refused, and has to send again, where so much mail waits in
+    /// front of a shard, 1 or more; a port counts its own. What waits takes memory, and is cold in
+    /// the cache when its turn comes; if there is too little, the shard runs dry.
+    pub lane_max: usize,
 }
 
 impl Default for Options {
-    /// Two shards, no log files, nothing kept, jitter, ten seconds' patience, and a spin about as
-    /// long as a wake-up takes.
+    /// Two shards, no log files, nothing kept, jitter, ten seconds' patience, a spin about as long
+    /// as a wake-up takes, turns of 1,024 messages, and a million that may wait.
     fn default() -> Self {
         let (kept, patience) = (Kept::default(), Duration::from_secs(10));
         let spin = Duration::from_micros(50);
-        Options { shards: 2, logs: None, kept, jitter: true, patience, spin }
+        Options {
+            shards: 2,
+            logs: None,
+            kept,
+            jitter: true,
+            patience,
+            spin,
+            turn_budget: 1_024,
+            lane_max: LANE_MAX,
+        }
     }
 }
 
@@ -97,21 +116,21 @@ impl Site {
         site: &SiteDefinition,
         components: Vec<Registration>,
         outside: Arc<dyn Outside>,
-        options: Options,
+        mut options: Options,
     ) -> Result<Site, Refusal> {
         let clock = SiteClock::start();
         let host_options = HostOptions {
             jitter_seed: options.jitter.then(random_seed),
             ..HostOptions::new(options.shards.max(1), std::process::id())
         };
-        let kept = options.kept;
+        let kept = std::mem::take(&mut options.kept);
         let mut host = Host::new(site, components, kept.clone(), host_options, clock.read())?;
         let begun = host.service(clock.read(), ServiceCommand::Start)?;
-        let log = options.logs.map(|folder| logs::dispatch(folder, logs::MAX_BYTES));
+        let log = options.logs.as_ref().map(|folder| logs::dispatch(folder, logs::MAX_BYTES));
         log.iter().for_each(logs::gather);
         let board = Arc::clone(host.board());
         let (lanes, ends_of_lanes): (Vec<_>, Vec<_>) = (0..host.shards()).map(|_| lane()).unzip();
-        let shared = Shared::new(lanes, board, clock, outside, options.patience, options.spin);
+        let shared = Shared::new(lanes, board, clock, outside, &options);
         let (ask, asks) = crossbeam_channel::unbounded();
         let executive = ExecutiveActor {
             host,

@@ -7,9 +7,9 @@ use contract::id::Generation;
 use contract::lifecycle::Exit;
 
 use super::Shard;
-use super::slot::{Life, Slot};
+use super::slot::{Life, Phase, Slot};
 use crate::order::{Ending, LifeChange, LifeEvent, Output};
-use crate::parcel::MessageSlip;
+use crate::parcel::{MessageSlip, Parcel};
 use crate::unwind::{Caught, discard, guarded};
 
 /// What a hook came to that did not go well.
@@ -121,7 +121,7 @@ impl Shard {
     pub(super) fn end(&mut self, number: u32, mut ending: Ending, out: &mut Vec<Output>) {
         let slot = &mut self.slots[number as usize];
         let Some((id, generation)) = slot.living() else { return };
-        let Some(Life { component, .. }) = slot.life.take() else { return };
+        let Some(Life { component, phase, .. }) = slot.life.take() else { return };
         self.timers.call_off(slot.rest.forget_timers());
         self.pulse.enter(number, generation);
         if let Err(caught) = guarded(|| drop(component)) {
@@ -130,7 +130,14 @@ impl Shard {
             ending.backtrace.0 = ending.backtrace.0.or(backtrace.0);
         }
         self.pulse.leave();
-        slot.rest.forget_own_mail();
+        // In no other phase do they wait there, and there may be a million messages to go through.
+        if phase == Phase::Paused {
+            slot.rest.forget_own_mail();
+        }
+        debug_assert!(
+            slot.rest.inbox.iter().all(Parcel::is_message),
+            "only a paused life keeps its own"
+        );
         let given_up = slot.cell().is_over(generation);
         self.note_depth(number);
         out.push(if given_up {

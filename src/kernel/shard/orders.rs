@@ -186,6 +186,7 @@ impl Shard {
     fn stop(&mut self, id: ComponentId, generation: Generation, out: &mut Vec<Output>) {
         let number = id.slot();
         let Some(life) = self.slots[number as usize].life_of(generation) else { return };
+        let is_paused = life.phase == Phase::Paused;
         match life.phase {
             Phase::Stopping => return,
             // The stop hook belongs to a start that went well; this one never did.
@@ -198,7 +199,9 @@ impl Shard {
             return self.stall(Task::Order(Order::Stop(id, generation)));
         }
         self.set_phase(number, Phase::Stopping);
-        self.release_own_mail(number);
+        if is_paused {
+            self.release_own_mail(number);
+        }
         self.tell_hook(id, "stop", out);
         let result = self.call(number, self.plain_call(), "stop", |c, cx| c.stop(cx));
         self.progressed(number, result, out);
@@ -303,7 +306,8 @@ impl Shard {
     }
 
     /// Answers and timers that waited with the messages while it was paused have their turn as
-    /// soon as it is not: a pending resume or stop may need them to get on.
+    /// soon as it is not: a pending resume or stop may need them to get on. It goes through the
+    /// whole inbox; in no other phase do they wait there.
     fn release_own_mail(&mut self, number: u32) {
         let slot = &mut self.slots[number as usize];
         if !slot.has_mail {
