@@ -344,8 +344,14 @@ impl Intake {
         inlet
     }
 
+    /// Pipes that are over are forgotten here, and not while mail is looked for: none of the others
+    /// is passed over for that.
     fn begin_turn(&mut self) {
-        self.feeders.iter_mut().for_each(|feeder| feeder.is_dry = false);
+        self.feeders.retain_mut(|feeder| {
+            feeder.is_dry = false;
+            !feeder.outlet.is_over()
+        });
+        self.next = self.next.min(self.feeders.len());
     }
 
     /// Takes mail out into `batch`, which is empty: words of one source, `most` at most, or one
@@ -404,10 +410,6 @@ impl Intake {
         }
         let other = outlet.take(most, words);
         *is_dry = other.is_none() && words.len() < DRY;
-        if other.is_none() && words.is_empty() && outlet.is_over() {
-            self.feeders.swap_remove(index);
-            self.next = 0;
-        }
         other
     }
 
@@ -656,6 +658,26 @@ mod tests {
         lane.order(Order::Stop(id, Generation(2)));
         assert!(old.orders.is_empty() && new.orders.is_empty(), "theirs are over");
         assert!(!newest.orders.is_empty());
+    }
+
+    #[test]
+    fn pipes_that_are_over_hide_no_mail_of_others() {
+        let (lane, end) = lane();
+        let id = ComponentId::new(0, 0);
+        let word = |number| WordSlip { to: id, from: ComponentId::OUTSIDE, number, word: 0 };
+        for at in 0..9 {
+            let mut ways: Vec<Way> = (0..9).map(|_| lane.way()).collect();
+            let mut other = ways.swap_remove(at);
+            drop(ways);
+            other.send_word(word(1));
+            assert_eq!(end.take_all_mail().len(), 1, "taken in one go");
+            let mut ways: Vec<Way> = (0..9).map(|_| lane.way()).collect();
+            let mut other = ways.swap_remove(at);
+            drop(ways);
+            other.send_word(word(2));
+            end.discard_parcels();
+            assert_eq!(lane.mail(), 0);
+        }
     }
 
     #[test]
