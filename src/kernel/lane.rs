@@ -17,7 +17,8 @@ use crate::parcel::{Parcel, WordSlip};
 use crate::pipe::{Inlet, Outlet, pipe};
 use crate::unwind::discard;
 
-/// A pipe with fewer words than this is left alone for the rest of a turn.
+/// A pipe with fewer words than this, and than were asked for, is left alone for the rest of a
+/// turn.
 const DRY: usize = 32;
 /// A shard takes the numbers of its components' messages in blocks of so many.
 pub(crate) const NUMBER_BLOCK: u32 = 1_024;
@@ -409,7 +410,7 @@ impl Intake {
             return None;
         }
         let other = outlet.take(most, words);
-        *is_dry = other.is_none() && words.len() < DRY;
+        *is_dry = other.is_none() && words.len() < DRY.min(most);
         other
     }
 
