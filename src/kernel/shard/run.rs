@@ -311,7 +311,9 @@ impl Hands<'_> {
         match self.effects.as_slice() {
             [] => Handed::Plainly,
             // What most messages bring about, if anything.
-            [Effect::Send { to: next, .. }] if next.shard() == self.shard => {
+            [Effect::Send { to: next, .. }]
+                if next.shard() == self.shard && !block.cell(to).is_over(generation) =>
+            {
                 if let Some(Effect::Send { to: next, message }) = self.effects.pop() {
                     let number = self.numbers.next(self.end);
                     self.local.push_back(Parcel::Message { to: next, from: to, number, message });

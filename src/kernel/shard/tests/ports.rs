@@ -1,8 +1,12 @@
 //! Mail that comes through ports, with all that may get in between.
 
-use contract::message::Message;
+use std::sync::Arc;
 
-use super::rig::{Rig, plain};
+use contract::lifecycle::State;
+use contract::message::Message;
+use contract::time::Moment;
+
+use super::rig::{Called, GEN, Rig, plain};
 
 /// Where every parcel is seen to by itself, a turn takes as many as elsewhere.
 #[test]
@@ -15,4 +19,25 @@ fn a_turn_that_is_traced_takes_as_much_out_of_a_pipe_as_any_other() {
         port.send(sink, Message::Word(word)).unwrap();
     }
     assert_eq!(rig.step(0).handled, 100);
+}
+
+/// The executive has written that in the cell, and its order is still on its way.
+#[test]
+fn what_a_hook_sends_when_its_life_has_been_given_up_is_not_sent() {
+    let mut rig = Rig::new(1);
+    let board = Arc::clone(&rig.board);
+    let sink = rig.sink(0, plain);
+    let id = rig.puppet(0, plain, move |called, cx| {
+        if let Called::Message(_) = called {
+            board.cell(cx.id()).unwrap().set(State::Stopped, GEN, Moment::ZERO);
+            cx.send(sink, Message::Word(1));
+        }
+        Ok(())
+    });
+    rig.start(id, GEN);
+    rig.take_outputs();
+    rig.port(1).send(id, Message::Word(1)).unwrap();
+    rig.turns();
+    assert_eq!(rig.told(), ["zombie 0:1 gen 1"]);
+    assert_eq!(rig.journal.take(), [""; 0]);
 }
