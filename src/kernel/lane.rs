@@ -2,6 +2,7 @@
 //! so that a full inbox never delays a stop. Whoever sends much has a pipe of its own beside
 //! them. A bell wakes the shard's driver, if it sleeps.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -116,8 +117,9 @@ struct Intake {
     /// has not begun with.
     words: Arc<Vec<WordSlip>>,
     begun_before: u64,
-    /// Those that a lost carrier had not begun with.
-    left: Vec<WordSlip>,
+    /// Of those taken out of a pipe, the ones that were too many, or that a lost carrier had not
+    /// begun with.
+    left: VecDeque<WordSlip>,
     feeders: Vec<Feeder>,
     /// Which source is looked at next: the channel, then each pipe.
     next: usize,
@@ -417,9 +419,9 @@ impl Intake {
     /// The carrier is lost: the words that it has taken out and not begun with are there again.
     fn take_back(&mut self, begun: u64) {
         let begun = usize::try_from(begun - self.begun_before).unwrap_or(usize::MAX);
-        let mut left = self.words.get(begun..).map(<[_]>::to_vec).unwrap_or_default();
-        left.append(&mut self.left);
-        self.left = left;
+        for word in self.words.get(begun..).unwrap_or_default().iter().rev() {
+            self.left.push_front(*word);
+        }
         self.words = Arc::default();
     }
 }
