@@ -7,6 +7,7 @@ use contract::message::Message;
 use contract::time::Moment;
 
 use super::rig::{Called, GEN, Rig, plain};
+use crate::order::Order;
 
 /// Where every parcel is seen to by itself, a turn takes as many as elsewhere.
 #[test]
@@ -40,4 +41,21 @@ fn what_a_hook_sends_when_its_life_has_been_given_up_is_not_sent() {
     rig.turns();
     assert_eq!(rig.told(), ["zombie 0:1 gen 1"]);
     assert_eq!(rig.journal.take(), [""; 0]);
+}
+
+#[test]
+fn what_waited_for_a_life_takes_up_no_room_after_it() {
+    let mut rig = Rig::new(1);
+    let sink = rig.sink(0, plain);
+    rig.tell_order(sink, Order::Pause);
+    rig.turns();
+    rig.tell(sink, 1);
+    rig.turns();
+    rig.tell_order(sink, Order::Continue);
+    rig.turns();
+    assert_eq!(rig.journal.take(), ["0:0<-1"]);
+    assert!(rig.shards[0].slots[0].rest.takes_up_room());
+    rig.tell_order(sink, Order::Stop);
+    rig.turns();
+    assert!(!rig.shards[0].slots[0].rest.takes_up_room());
 }
