@@ -141,7 +141,8 @@ impl Shard {
         let is_large = self.is_large();
         let (mut hands, near, _) = self.hands();
         let Queue { parcels, done } = near;
-        let (parcels, _) = parcels.as_mut_slices();
+        // As a rule it is so already.
+        let parcels = parcels.make_contiguous();
         let last = parcels.len().min(*done + most - *handed);
         while *done < last {
             if is_large {

@@ -6,8 +6,9 @@ use contract::lifecycle::State;
 use contract::message::Message;
 use contract::time::Moment;
 
-use super::rig::{Called, GEN, Rig, plain};
+use super::rig::{Called, GEN, Rig, outside, plain};
 use crate::order::Order;
+use crate::parcel::Parcel;
 
 /// Where every parcel is seen to by itself, a turn takes as many as elsewhere.
 #[test]
@@ -58,4 +59,16 @@ fn what_waited_for_a_life_takes_up_no_room_after_it() {
     rig.tell_order(sink, Order::Stop);
     rig.turns();
     assert!(!rig.shards[0].slots[0].rest.takes_up_room());
+}
+
+#[test]
+fn a_local_queue_that_lies_in_two_pieces_is_worked_off() {
+    let mut rig = Rig::new(1);
+    let sink = rig.sink(0, plain);
+    let parcel =
+        |number| Parcel::outside(sink, outside(number), Message::Word(number.into()), None);
+    rig.shards[0].near.parcels.push_back(parcel(2));
+    rig.shards[0].near.push_front(parcel(1));
+    rig.turns();
+    assert_eq!(rig.journal.take(), ["0:0<-1", "0:0<-2"]);
 }
