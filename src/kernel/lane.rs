@@ -2,6 +2,7 @@
 //! so that a full inbox never delays a stop. Whoever sends much has a pipe of its own beside
 //! them. A bell wakes the shard's driver, if it sleeps.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -17,7 +18,8 @@ use crate::parcel::{Parcel, WordSlip};
 use crate::pipe::{Inlet, Outlet, pipe};
 use crate::unwind::discard;
 
-/// A pipe with fewer words than this is left alone for the rest of a turn.
+/// A pipe with fewer words than this, and than were asked for, is left alone for the rest of a
+/// turn.
 const DRY: usize = 32;
 /// A shard takes the numbers of its components' messages in blocks of so many.
 pub(crate) const NUMBER_BLOCK: u32 = 1_024;
@@ -115,8 +117,9 @@ struct Intake {
     /// has not begun with.
     words: Arc<Vec<WordSlip>>,
     begun_before: u64,
-    /// Those that a lost carrier had not begun with.
-    left: Vec<WordSlip>,
+    /// Of those taken out of a pipe, the ones that were too many, or that a lost carrier had not
+    /// begun with.
+    left: VecDeque<WordSlip>,
     feeders: Vec<Feeder>,
     /// Which source is looked at next: the channel, then each pipe.
     next: usize,
@@ -344,8 +347,14 @@ impl Intake {
         inlet
     }
 
+    /// Pipes that are over are forgotten here, and not while mail is looked for: none of the others
+    /// is passed over for that.
     fn begin_turn(&mut self) {
-        self.feeders.iter_mut().for_each(|feeder| feeder.is_dry = false);
+        self.feeders.retain_mut(|feeder| {
+            feeder.is_dry = false;
+            !feeder.outlet.is_over()
+        });
+        self.next = self.next.min(self.feeders.len());
     }
 
     /// Takes mail out into `batch`, which is empty: words of one source, `most` at most, or one
@@ -403,20 +412,16 @@ impl Intake {
             return None;
         }
         let other = outlet.take(most, words);
-        *is_dry = other.is_none() && words.len() < DRY;
-        if other.is_none() && words.is_empty() && outlet.is_over() {
-            self.feeders.swap_remove(index);
-            self.next = 0;
-        }
+        *is_dry = other.is_none() && words.len() < DRY.min(most);
         other
     }
 
     /// The carrier is lost: the words that it has taken out and not begun with are there again.
     fn take_back(&mut self, begun: u64) {
         let begun = usize::try_from(begun - self.begun_before).unwrap_or(usize::MAX);
-        let mut left = self.words.get(begun..).map(<[_]>::to_vec).unwrap_or_default();
-        left.append(&mut self.left);
-        self.left = left;
+        for word in self.words.get(begun..).unwrap_or_default().iter().rev() {
+            self.left.push_front(*word);
+        }
         self.words = Arc::default();
     }
 }
@@ -656,6 +661,26 @@ mod tests {
         lane.order(Order::Stop(id, Generation(2)));
         assert!(old.orders.is_empty() && new.orders.is_empty(), "theirs are over");
         assert!(!newest.orders.is_empty());
+    }
+
+    #[test]
+    fn pipes_that_are_over_hide_no_mail_of_others() {
+        let (lane, end) = lane();
+        let id = ComponentId::new(0, 0);
+        let word = |number| WordSlip { to: id, from: ComponentId::OUTSIDE, number, word: 0 };
+        for at in 0..9 {
+            let mut ways: Vec<Way> = (0..9).map(|_| lane.way()).collect();
+            let mut other = ways.swap_remove(at);
+            drop(ways);
+            other.send_word(word(1));
+            assert_eq!(end.take_all_mail().len(), 1, "taken in one go");
+            let mut ways: Vec<Way> = (0..9).map(|_| lane.way()).collect();
+            let mut other = ways.swap_remove(at);
+            drop(ways);
+            other.send_word(word(2));
+            end.discard_parcels();
+            assert_eq!(lane.mail(), 0);
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::sync::{has_room, push, ring, take_some};
 const RING: usize = 1_024;
 /// Words of one chunk of the list at most, unless somebody has gathered more.
 const CHUNK: usize = 256;
+/// Room for so many chunks at most is kept when there are none.
+const CLOSED: usize = 64;
 /// Empty chunks that are kept to be filled again.
 const SPARE: usize = 4;
 
@@ -192,7 +194,11 @@ impl<W, P> Inner<W, P> {
     /// Takes the oldest chunk of words, and keeps the empty one that lay in its place; or
     /// something else.
     fn take(&mut self, words: &mut Vec<W>) -> Option<P> {
-        let first = match self.closed.pop_front() {
+        let first = self.closed.pop_front();
+        if self.closed.is_empty() && self.closed.capacity() > CLOSED {
+            self.closed = VecDeque::new();
+        }
+        let first = match first {
             Some(Chunk::Other(other)) => return Some(other),
             Some(Chunk::Words(first)) => first,
             None => std::mem::take(&mut self.open),
@@ -242,5 +248,15 @@ mod tests {
         assert!(!outlet.is_over(), "there is something in it");
         chunks(&mut outlet, &mut Vec::new());
         assert!(outlet.is_over());
+    }
+    #[test]
+    fn a_pipe_that_was_full_once_gives_the_room_back() {
+        let (mut inlet, mut outlet) = pipe();
+        (0..1_000 * CHUNK).for_each(|word| inlet.send_word(word));
+        (0..1_000).for_each(|other| inlet.send(other));
+        chunks(&mut outlet, &mut Vec::new());
+        let inner = inlet.list.lock();
+        assert!(inner.closed.capacity() <= CLOSED, "{}", inner.closed.capacity());
+        assert!(inner.spare.len() <= SPARE && inner.open.capacity() <= CHUNK);
     }
 }

@@ -134,6 +134,7 @@ impl Shard {
         if phase == Phase::Paused {
             slot.rest.forget_own_mail();
         }
+        slot.rest.give_room_back();
         debug_assert!(
             slot.rest.inbox.iter().all(Parcel::is_message),
             "only a paused life keeps its own"

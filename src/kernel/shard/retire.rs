@@ -7,6 +7,7 @@ use contract::id::{ComponentId, Generation};
 use super::dispatch::passed;
 use super::slot::Slot;
 use super::{Life, Shard};
+use crate::lane::Batch;
 use crate::order::Output;
 use crate::parcel::{MessageSlip, Parcel};
 use crate::unwind::discard;
@@ -66,8 +67,9 @@ impl Shard {
         }
         let queues = [self.near.take_all(), std::mem::take(&mut self.local)];
         queues.into_iter().flatten().for_each(|parcel| self.hand_back(parcel));
-        // The successor has copies of these.
-        discard(std::mem::take(&mut self.batch));
+        // Of the words the successor has copies.
+        let Batch { other, .. } = std::mem::take(&mut self.batch);
+        other.into_iter().for_each(|parcel| self.hand_back(parcel));
     }
 
     /// Hands back what an interposer has been asked about already.

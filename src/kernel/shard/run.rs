@@ -141,7 +141,8 @@ impl Shard {
         let is_large = self.is_large();
         let (mut hands, near, _) = self.hands();
         let Queue { parcels, done } = near;
-        let (parcels, _) = parcels.as_mut_slices();
+        // As a rule it is so already.
+        let parcels = parcels.make_contiguous();
         let last = parcels.len().min(*done + most - *handed);
         while *done < last {
             if is_large {
@@ -313,7 +314,7 @@ impl Hands<'_> {
             // What most messages bring about, if anything. Read where it is, not taken out: what
             // was written just now is slow to be read in other pieces than it was written in.
             [Effect::Send { to: next, message: Message::Word(word) }]
-                if next.shard() == self.shard =>
+                if next.shard() == self.shard && !block.cell(to).is_over(generation) =>
             {
                 let (next, message) = (*next, Message::Word(*word));
                 let number = self.numbers.next(self.end);
@@ -322,7 +323,9 @@ impl Hands<'_> {
                 std::mem::forget(self.effects.pop());
                 Handed::Plainly
             }
-            [Effect::Send { to: next, .. }] if next.shard() == self.shard => {
+            [Effect::Send { to: next, .. }]
+                if next.shard() == self.shard && !block.cell(to).is_over(generation) =>
+            {
                 if let Some(Effect::Send { to: next, message }) = self.effects.pop() {
                     let number = self.numbers.next(self.end);
                     self.local.push_back(Parcel::Message { to: next, from: to, number, message });

@@ -140,14 +140,24 @@ impl Rest {
         timers.unwrap_or_default().len()
     }
 
-    /// Messages stay for the next life; answers and timers were that one's own. The room is given
-    /// back if nothing is left.
+    /// Messages stay for the next life; answers and timers were that one's own.
     pub(super) fn forget_own_mail(&mut self) {
-        let Some(waiting) = &mut self.0 else { return };
-        waiting.inbox.retain(Parcel::is_message);
-        if waiting.inbox.is_empty() && waiting.outbox.is_empty() && waiting.timers.is_empty() {
+        if let Some(waiting) = &mut self.0 {
+            waiting.inbox.retain(Parcel::is_message);
+        }
+    }
+
+    /// Gives the room back if nothing is left.
+    pub(super) fn give_room_back(&mut self) {
+        if self.inbox.is_empty() && self.outbox.is_empty() && self.timers.is_empty() {
             self.0 = None;
         }
+    }
+
+    /// Whether room is taken up, needed or not.
+    #[cfg(test)]
+    pub(super) fn takes_up_room(&self) -> bool {
+        self.0.is_some()
     }
 
     /// Everything that waits, inbox first.
@@ -195,10 +205,10 @@ mod tests {
         assert!(rest.take_inbox().is_empty() && rest.forget_timers() == 0);
         assert!(rest.0.is_none(), "nobody put anything in");
         rest.timers.push(("key", 1));
-        rest.forget_own_mail();
+        rest.give_room_back();
         assert!(rest.0.is_some());
         assert_eq!(rest.forget_timers(), 1);
-        rest.forget_own_mail();
+        rest.give_room_back();
         assert!(rest.0.is_none());
     }
 }

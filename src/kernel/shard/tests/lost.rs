@@ -13,6 +13,7 @@ use crate::interpose::{CallVerdict, Envelope, Hook, HookCall, Interposer, Messag
 use crate::order::Order;
 use crate::parcel::Parcel;
 use crate::shard::Shard;
+use crate::shard::run::Source;
 
 /// Has the hook for the message 13, and the stop hook, not come back.
 struct Unlucky;
@@ -128,6 +129,19 @@ fn a_carrier_that_is_lost_in_the_middle_of_a_run_leaves_the_rest_of_it_to_its_su
     let left: Vec<MessageId> = end.take_all_mail().iter().filter_map(Parcel::message_id).collect();
     let expected = (5..200).chain([4]).map(outside);
     assert!(left.into_iter().eq(expected), "each once, in order");
+}
+
+/// Whatever it has taken out of the lane by then, and not begun with.
+#[test]
+fn a_carrier_that_is_lost_between_taking_mail_and_beginning_with_it_loses_nothing() {
+    let mut rig = Rig::new(1);
+    let sink = rig.sink(0, plain);
+    rig.tell(sink, 1);
+    assert!(rig.shards[0].has_at_hand(Source::Lane));
+    let mut old = rig.replace(0);
+    old.step(rig.clock, 100, &mut Vec::new());
+    rig.start(sink, Generation(2));
+    assert_eq!(rig.journal.take(), ["0:0<-1"]);
 }
 
 fn ids_in(shard: &Shard) -> Vec<String> {

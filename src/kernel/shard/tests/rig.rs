@@ -14,6 +14,7 @@ use contract::{Descriptor, Fault, Progress, Registration, Start, Started};
 use crate::board::{Board, CellView};
 use crate::lane::{Lane, lane};
 use crate::order::{Ending, LifeChange, LifeEvent, Order, Output};
+use crate::port::Port;
 use crate::shard::{Clock, Shard, Turn};
 
 pub(super) const GEN: Generation = Generation(1);
@@ -172,6 +173,11 @@ impl Rig {
 
     pub(super) fn tell(&self, to: ComponentId, word: u64) {
         self.lanes[usize::from(to.shard())].tell(to, Message::Word(word));
+    }
+
+    /// A way for whoever sends much, so many words at a time.
+    pub(super) fn port(&self, gathers: usize) -> Port {
+        Port::new(self.lanes.iter().cloned(), Arc::clone(&self.board), gathers)
     }
 
     pub(super) fn view(&self, id: ComponentId) -> CellView {
