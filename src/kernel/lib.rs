@@ -23,6 +23,9 @@ pub mod lifecycle;
 pub mod order;
 pub mod parcel;
 mod pipe;
+#[cfg(test)]
+#[path = "pipe/tests.rs"]
+mod pipe_tests;
 pub mod port;
 mod prefetch;
 mod push;

@@ -9,12 +9,8 @@
 use std::collections::VecDeque;
 
 use crate::sync::{Arc, AtomicUsize, Consumer, Mutex, MutexGuard, Ordering, PoisonError, Producer};
-use crate::sync::{has_room, push, ring, take_some};
+use crate::sync::{CHUNK, RING, has_room, push, ring, take_some};
 
-/// Words in the ring at most.
-const RING: usize = 1_024;
-/// Words of one chunk of the list at most, unless somebody has gathered more.
-const CHUNK: usize = 256;
 /// Room for so many chunks at most is kept when there are none.
 const CLOSED: usize = 64;
 /// Empty chunks that are kept to be filled again.
@@ -68,6 +64,14 @@ impl<W: Copy, P> Inlet<W, P> {
     /// How much is in it. By now it may be less.
     pub(crate) fn len(&self) -> usize {
         RING - self.ring.slots() + self.list.len()
+    }
+
+    /// Room for chunks that is kept, and for words in them.
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> (usize, usize) {
+        let inner = self.list.lock();
+        let words = inner.spare.iter().map(Vec::capacity).sum::<usize>() + inner.open.capacity();
+        (inner.closed.capacity(), words)
     }
 }
 
@@ -208,55 +212,5 @@ impl<W, P> Inner<W, P> {
             self.spare.push(empty);
         }
         None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Takes all that is in a pipe, chunk by chunk; answers how much each held.
-    fn chunks(outlet: &mut Outlet<usize, usize>, all: &mut Vec<usize>) -> Vec<usize> {
-        let (mut words, mut lengths) = (Vec::new(), Vec::new());
-        while !outlet.is_empty() {
-            let other = outlet.take(RING, &mut words);
-            lengths.push(words.len());
-            all.append(&mut words);
-            all.extend(other);
-        }
-        lengths
-    }
-
-    #[test]
-    fn what_goes_in_comes_out_in_order_however_much_it_is() {
-        let (mut inlet, mut outlet) = pipe();
-        for round in 0..3 {
-            let (many, mut all) = (RING + CHUNK + 7 + round, Vec::new());
-            (0..many).for_each(|word| inlet.send_word(word));
-            inlet.send_words(&mut (many..many + 5).collect());
-            inlet.send(many + 5);
-            inlet.send(many + 6);
-            inlet.send_word(many + 7);
-            assert_eq!((inlet.len(), outlet.len()), (many + 8, many + 8));
-            let lengths = chunks(&mut outlet, &mut all);
-            assert_eq!(lengths, [RING, CHUNK, 7 + round, 5, 0, 0, 1]);
-            assert!(all.into_iter().eq(0..many + 8));
-        }
-        assert!(!outlet.is_over());
-        inlet.send(7);
-        drop(inlet);
-        assert!(!outlet.is_over(), "there is something in it");
-        chunks(&mut outlet, &mut Vec::new());
-        assert!(outlet.is_over());
-    }
-    #[test]
-    fn a_pipe_that_was_full_once_gives_the_room_back() {
-        let (mut inlet, mut outlet) = pipe();
-        (0..1_000 * CHUNK).for_each(|word| inlet.send_word(word));
-        (0..1_000).for_each(|other| inlet.send(other));
-        chunks(&mut outlet, &mut Vec::new());
-        let inner = inlet.list.lock();
-        assert!(inner.closed.capacity() <= CLOSED, "{}", inner.closed.capacity());
-        assert!(inner.spare.len() <= SPARE && inner.open.capacity() <= CHUNK);
     }
 }

@@ -5,6 +5,11 @@ pub(crate) use rtrb::{Consumer, Producer};
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// Words in the ring of a pipe at most.
+pub(crate) const RING: usize = 1_024;
+/// Words of one chunk of a pipe's list at most, unless somebody has gathered more.
+pub(crate) const CHUNK: usize = 256;
+
 /// A ring of so many places.
 pub(crate) fn ring<T>(places: usize) -> (Producer<T>, Consumer<T>) {
     rtrb::RingBuffer::new(places)

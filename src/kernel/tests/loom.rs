@@ -1,5 +1,5 @@
-//! The bell and the status cell in every interleaving of their threads, as far as loom's memory
-//! model goes: the two places of the kernel where threads meet without a channel in between.
+//! The bell, the status cell and the pipe in every interleaving of their threads, as far as loom's
+//! memory model goes: the places of the kernel where threads meet without a channel in between.
 
 use std::sync::Arc as StdArc;
 use std::task::{Wake, Waker};
@@ -13,13 +13,106 @@ use loom::thread;
 
 use bell::Bell;
 use cell::LifeWord;
+use pipe::{Inlet, Outlet};
 use sync::{AtomicU64, Ordering};
 
 /// What `src/kernel/sync.rs` takes from the standard library, as loom has it.
 mod sync {
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-    pub(crate) use loom::sync::{Mutex, MutexGuard};
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+    pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
     pub(crate) use std::sync::PoisonError;
+
+    use std::fmt;
+
+    use loom::cell::Cell;
+
+    /// Few, so that what happens when it is full happens.
+    pub(crate) const RING: usize = 1;
+    pub(crate) const CHUNK: usize = 1;
+
+    /// What stands for the ring of `rtrb`: with its orderings, and without what it remembers of
+    /// the other end so as not to look again. Its places are checked for races, too.
+    struct Places<T> {
+        places: Vec<Cell<Option<T>>>,
+        /// So many have been taken out, and put in.
+        head: AtomicUsize,
+        tail: AtomicUsize,
+        abandoned: AtomicBool,
+    }
+
+    pub(crate) struct Producer<T>(Arc<Places<T>>);
+
+    pub(crate) struct Consumer<T>(Arc<Places<T>>);
+
+    pub(crate) fn ring<T>(places: usize) -> (Producer<T>, Consumer<T>) {
+        let places = Arc::new(Places {
+            places: (0..places).map(|_| Cell::new(None)).collect(),
+            head: AtomicUsize::new(0),
+            tail: AtomicUsize::new(0),
+            abandoned: AtomicBool::new(false),
+        });
+        (Producer(Arc::clone(&places)), Consumer(places))
+    }
+
+    pub(crate) fn has_room<T>(ring: &Producer<T>) -> bool {
+        ring.slots() > 0
+    }
+
+    pub(crate) fn push<T>(ring: &mut Producer<T>, item: T) {
+        let Places { places, tail, .. } = &*ring.0;
+        let at = tail.load(Ordering::Relaxed);
+        places[at % places.len()].set(Some(item));
+        tail.store(at + 1, Ordering::Release);
+    }
+
+    pub(crate) fn take_some<T: Copy>(ring: &mut Consumer<T>, most: usize, taken: &mut Vec<T>) {
+        let many = ring.slots().min(most);
+        let Places { places, head, .. } = &*ring.0;
+        let from = head.load(Ordering::Relaxed);
+        taken.extend((from..from + many).filter_map(|at| places[at % places.len()].get()));
+        if many > 0 {
+            head.store(from + many, Ordering::Release);
+        }
+    }
+
+    impl<T> Producer<T> {
+        pub(crate) fn slots(&self) -> usize {
+            let Places { places, head, tail, .. } = &*self.0;
+            places.len() - (tail.load(Ordering::Relaxed) - head.load(Ordering::Acquire))
+        }
+    }
+
+    impl<T> Consumer<T> {
+        pub(crate) fn slots(&self) -> usize {
+            self.0.tail.load(Ordering::Acquire) - self.0.head.load(Ordering::Relaxed)
+        }
+
+        pub(crate) fn is_empty(&self) -> bool {
+            self.slots() == 0
+        }
+
+        pub(crate) fn is_abandoned(&self) -> bool {
+            self.0.abandoned.load(Ordering::Acquire)
+        }
+    }
+
+    impl<T> Drop for Producer<T> {
+        fn drop(&mut self) {
+            self.0.abandoned.store(true, Ordering::Release);
+        }
+    }
+
+    impl<T> fmt::Debug for Producer<T> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Producer")
+        }
+    }
+
+    impl<T> fmt::Debug for Consumer<T> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Consumer")
+        }
+    }
 }
 
 #[path = "../bell.rs"]
@@ -27,6 +120,9 @@ mod sync {
 mod bell;
 #[path = "../cell.rs"]
 mod cell;
+#[path = "../pipe.rs"]
+#[allow(dead_code)]
+mod pipe;
 
 /// Mail is a number, taken out whole. That stands for the lane's channel, which loom cannot see.
 #[derive(Default)]
@@ -147,6 +243,60 @@ fn a_reader_never_sees_the_state_of_one_life_with_the_generation_of_another() {
             let (state, generation, since) = word.get();
             assert!(LIVES.contains(&(state, generation.0)), "{state} of life {generation}");
             assert!(since.0 >= generation.0, "never an earlier one's moment");
+        }
+    });
+}
+
+/// Puts four pieces into a pipe: the first, the third and the fourth are words.
+fn put_in(mut inlet: Inlet<u64, u64>, and_then: impl Fn()) {
+    for piece in 0..4 {
+        if piece == 1 {
+            inlet.send(piece);
+        } else {
+            inlet.send_word(piece);
+        }
+        and_then();
+    }
+}
+
+/// Takes what there is, once, and checks that nothing was left out; answers how much is missing.
+fn take_out(outlet: &mut Outlet<u64, u64>, next: &mut u64) -> u64 {
+    let mut words = Vec::new();
+    let other = outlet.take(2, &mut words);
+    for piece in words.into_iter().chain(other) {
+        assert_eq!(piece, *next);
+        *next += 1;
+    }
+    4 - *next
+}
+
+#[test]
+fn what_goes_into_a_pipe_comes_out_in_order_and_it_is_over_after_that() {
+    model(|| {
+        let (inlet, mut outlet) = pipe::pipe();
+        thread::spawn(move || put_in(inlet, || ()));
+        let mut next = 0;
+        while !outlet.is_over() {
+            take_out(&mut outlet, &mut next);
+            thread::yield_now();
+        }
+        assert_eq!(next, 4, "all of it");
+    });
+}
+
+#[test]
+fn a_receiver_that_parks_is_woken_for_what_is_in_a_pipe() {
+    model(|| {
+        let (inlet, mut outlet) = pipe::pipe();
+        let bell = Arc::new(Bell::default());
+        let rung = Arc::clone(&bell);
+        thread::spawn(move || put_in(inlet, || rung.ring()));
+        let bed = StdArc::new(Bed(Notify::new()));
+        let (waker, mut next) = (Waker::from(StdArc::clone(&bed)), 0);
+        while take_out(&mut outlet, &mut next) > 0 {
+            if bell.park(&waker, || false, || outlet.is_empty()) {
+                bed.0.wait();
+            }
         }
     });
 }
