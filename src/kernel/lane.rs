@@ -120,6 +120,9 @@ struct Intake {
     /// Of those taken out of a pipe, the ones that were too many, or that a lost carrier had not
     /// begun with.
     left: VecDeque<WordSlip>,
+    /// What a lost carrier has handed back when its code came back, or a store: older than all the
+    /// rest.
+    returned: VecDeque<Parcel>,
     feeders: Vec<Feeder>,
     /// Which source is looked at next: the channel, then each pipe.
     next: usize,
@@ -228,6 +231,17 @@ impl Lane {
         Way { lane: self.clone(), inlet }
     }
 
+    /// Puts a parcel back in that a lost carrier or a store had: ahead of what waits there, which
+    /// is younger, but behind what was put back before. When the shard is gone with its host, the
+    /// parcel is dropped.
+    pub fn put_back(&self, parcel: Parcel) {
+        if self.shared.closed.load(Ordering::Relaxed) {
+            return discard(parcel);
+        }
+        self.shared.intake().returned.push_back(parcel);
+        self.shared.bell.ring();
+    }
+
     /// Whether the shard sleeps, or is about to.
     #[inline]
     pub(crate) fn is_parked(&self) -> bool {
@@ -266,7 +280,7 @@ impl Lane {
     pub fn mail(&self) -> usize {
         let intake = self.shared.intake();
         let pipes = intake.feeders.iter().map(|feeder| feeder.outlet.len()).sum::<usize>();
-        self.shared.mail.len() + intake.left.len() + pipes
+        self.shared.mail.len() + intake.returned.len() + intake.left.len() + pipes
     }
 
     /// Puts an order in. When the shard is gone with its host, the order is dropped.
@@ -307,7 +321,9 @@ impl Shared {
     fn has_no_mail(&self) -> bool {
         self.mail.is_empty() && {
             let intake = self.intake();
-            intake.left.is_empty() && intake.feeders.iter().all(|feeder| feeder.outlet.is_empty())
+            intake.returned.is_empty()
+                && intake.left.is_empty()
+                && intake.feeders.iter().all(|feeder| feeder.outlet.is_empty())
         }
     }
 
@@ -364,7 +380,9 @@ impl Intake {
         // A lost carrier may still hold the list of before.
         let mut words = Arc::get_mut(&mut self.words).map(std::mem::take).unwrap_or_default();
         words.clear();
-        if self.left.is_empty() {
+        if let Some(returned) = self.returned.pop_front() {
+            batch.other = Some(returned);
+        } else if self.left.is_empty() {
             batch.other = self.take_from_next(most, &shared.mail, &mut words);
         } else {
             words.extend(self.left.drain(..most.min(self.left.len())));
