@@ -120,8 +120,7 @@ struct Intake {
     /// Of those taken out of a pipe, the ones that were too many, or that a lost carrier had not
     /// begun with.
     left: VecDeque<WordSlip>,
-    /// What a lost carrier has handed back when its code came back, or a store: older than all the
-    /// rest.
+    /// What a lost carrier has handed back when its code came back: older than all the rest.
     returned: VecDeque<Parcel>,
     feeders: Vec<Feeder>,
     /// Which source is looked at next: the channel, then each pipe.
@@ -132,6 +131,8 @@ struct Intake {
 #[derive(Debug)]
 struct Feeder {
     outlet: Outlet<WordSlip, Parcel>,
+    /// What comes before that: a store had it, and the sender does not send it again.
+    anew: VecDeque<Parcel>,
     shard: Option<u8>,
     /// It had little in this turn, and is left alone until the next one: a sender whose every
     /// message is fetched at once is slowed down by that.
@@ -224,21 +225,21 @@ impl Lane {
             // Nobody's from now on: a carrier that was given up at the very moment may still put
             // something in.
             feeder.shard = None;
-            feeder.outlet.take_all()
+            feeder.take_all()
         });
         let mut inlet = intake.add(Some(shard));
         old.unwrap_or_default().into_iter().for_each(|parcel| inlet.send(parcel));
         Way { lane: self.clone(), inlet }
     }
 
-    /// Puts a parcel back in that a lost carrier or a store had: ahead of what waits there, which
-    /// is younger, but behind what was put back before. When the shard is gone with its host, the
-    /// parcel is dropped.
-    pub fn put_back(&self, parcel: Parcel) {
-        if self.shared.closed.load(Ordering::Relaxed) {
-            return discard(parcel);
+    /// Puts a message in that a store has kept. It stays behind what its sender's shard has put in
+    /// by now, and ahead of what that puts in later.
+    pub fn send_anew(&self, parcel: Parcel) {
+        let Some(from) = parcel.message_id().map(|id| id.from) else { return self.send(parcel) };
+        if from == ComponentId::OUTSIDE || self.shared.closed.load(Ordering::Relaxed) {
+            return self.send(parcel);
         }
-        self.shared.intake().returned.push_back(parcel);
+        self.shared.intake().add_anew(from.shard(), parcel);
         self.shared.bell.ring();
     }
 
@@ -279,8 +280,8 @@ impl Lane {
     /// How many parcels wait in the lane, for whichever component.
     pub fn mail(&self) -> usize {
         let intake = self.shared.intake();
-        let pipes = intake.feeders.iter().map(|feeder| feeder.outlet.len()).sum::<usize>();
-        self.shared.mail.len() + intake.returned.len() + intake.left.len() + pipes
+        let pipes = intake.feeders.iter().map(Feeder::len).sum::<usize>();
+        self.shared.mail.len() + intake.left.len() + pipes
     }
 
     /// Puts an order in. When the shard is gone with its host, the order is dropped.
@@ -321,9 +322,7 @@ impl Shared {
     fn has_no_mail(&self) -> bool {
         self.mail.is_empty() && {
             let intake = self.intake();
-            intake.returned.is_empty()
-                && intake.left.is_empty()
-                && intake.feeders.iter().all(|feeder| feeder.outlet.is_empty())
+            intake.left.is_empty() && intake.feeders.iter().all(Feeder::is_empty)
         }
     }
 
@@ -359,8 +358,18 @@ impl Shared {
 impl Intake {
     fn add(&mut self, shard: Option<u8>) -> Inlet<WordSlip, Parcel> {
         let (inlet, outlet) = pipe();
-        self.feeders.push(Feeder { outlet, shard, is_dry: false });
+        self.feeders.push(Feeder { outlet, anew: VecDeque::new(), shard, is_dry: false });
         inlet
+    }
+
+    fn add_anew(&mut self, shard: u8, parcel: Parcel) {
+        if !self.feeders.iter().any(|feeder| feeder.shard == Some(shard)) {
+            self.add(Some(shard));
+        }
+        if let Some(feeder) = self.feeders.iter_mut().find(|feeder| feeder.shard == Some(shard)) {
+            feeder.anew = feeder.take_all();
+            feeder.anew.push_back(parcel);
+        }
     }
 
     /// Pipes that are over are forgotten here, and not while mail is looked for: none of the others
@@ -368,7 +377,7 @@ impl Intake {
     fn begin_turn(&mut self) {
         self.feeders.retain_mut(|feeder| {
             feeder.is_dry = false;
-            !feeder.outlet.is_over()
+            !feeder.is_over()
         });
         self.next = self.next.min(self.feeders.len());
     }
@@ -425,7 +434,10 @@ impl Intake {
         most: usize,
         words: &mut Vec<WordSlip>,
     ) -> Option<Parcel> {
-        let Feeder { outlet, is_dry, .. } = &mut self.feeders[index];
+        let Feeder { outlet, anew, is_dry, .. } = &mut self.feeders[index];
+        if let Some(parcel) = anew.pop_front() {
+            return Some(parcel);
+        }
         if *is_dry {
             return None;
         }
@@ -444,11 +456,23 @@ impl Intake {
     }
 }
 
-impl Outlet<WordSlip, Parcel> {
-    fn take_all(&mut self) -> Vec<Parcel> {
-        let (mut all, mut words) = (Vec::new(), Vec::new());
-        while !self.is_empty() {
-            let other = self.take(usize::MAX, &mut words);
+impl Feeder {
+    fn len(&self) -> usize {
+        self.anew.len() + self.outlet.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.anew.is_empty() && self.outlet.is_empty()
+    }
+
+    fn is_over(&self) -> bool {
+        self.anew.is_empty() && self.outlet.is_over()
+    }
+
+    fn take_all(&mut self) -> VecDeque<Parcel> {
+        let (mut all, mut words) = (std::mem::take(&mut self.anew), Vec::new());
+        while !self.outlet.is_empty() {
+            let other = self.outlet.take(usize::MAX, &mut words);
             all.extend(words.drain(..).map(Parcel::from));
             all.extend(other);
         }
@@ -679,6 +703,29 @@ mod tests {
         lane.order(Order::Stop(id, Generation(2)));
         assert!(old.orders.is_empty() && new.orders.is_empty(), "theirs are over");
         assert!(!newest.orders.is_empty());
+    }
+
+    #[test]
+    fn what_a_store_had_comes_before_what_is_sent_later_and_after_what_was_sent_before() {
+        let (lane, end) = lane();
+        let (to, from) = (ComponentId::new(0, 0), ComponentId::new(1, 0));
+        let message = |number| Parcel::Message { to, from, number, message: Message::Word(0) };
+        let taken = || {
+            let all = end.take_all_mail();
+            all.iter().filter_map(Parcel::message_id).map(|id| id.number).collect::<Vec<_>>()
+        };
+        lane.send_anew(message(1));
+        let mut way = lane.way_from(1);
+        way.send(message(2));
+        lane.send_anew(message(3));
+        assert_eq!(lane.mail(), 3);
+        way.send(message(4));
+        assert_eq!(taken(), [1, 2, 3, 4]);
+        lane.send_anew(message(5));
+        drop(way);
+        assert!(!end.is_empty());
+        lane.way_from(1).send(message(6));
+        assert_eq!(taken(), [5, 6]);
     }
 
     #[test]

@@ -366,7 +366,7 @@ impl ExecutiveActor {
                     self.resolve(&outcome);
                 }
                 Doing::Deliver(parcel) => {
-                    self.shared.lanes[usize::from(parcel.to().shard())].put_back(parcel);
+                    self.shared.lanes[usize::from(parcel.to().shard())].send_anew(parcel);
                 }
                 Doing::Replace(shard) => {
                     self.to_start.retain(|(other, _)| *other != shard);

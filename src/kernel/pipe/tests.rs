@@ -45,5 +45,5 @@ fn a_pipe_that_was_full_once_gives_the_room_back() {
     (0..1_000).for_each(|other| inlet.send(other));
     chunks(&mut outlet, &mut Vec::new());
     let (chunks, words) = inlet.room();
-    assert!(chunks <= 64 && words <= 5 * CHUNK, "{chunks} {words}");
+    assert!(chunks <= 64 && words <= 5 * RING, "{chunks} {words}");
 }

@@ -210,7 +210,7 @@ impl Site {
                     self.store.apply(change);
                 }
                 Doing::Deliver(parcel) => {
-                    self.lanes[usize::from(parcel.to().shard())].put_back(parcel);
+                    self.lanes[usize::from(parcel.to().shard())].send_anew(parcel);
                 }
                 Doing::Replace(shard) => self.replace_carrier(shard),
                 Doing::Noticed(notice) => self.record_notice(&notice),
