@@ -377,7 +377,7 @@ impl Host {
             Output::Failed { to, message_id, failed } => self.failed(to, message_id, failed),
             Output::Settled { to, message_id } => self.settled(to, message_id),
             Output::DeadLetter { to, message_id, name, text, reason } => {
-                self.record_dead_letter(clock, to, message_id, name, text, reason);
+                self.record_dead_letter(clock, to, message_id, name, text, *reason);
             }
             Output::Vanished { to, message_id } => self.settled(to, message_id),
             Output::HeldBack { to, message_id, waits: true } => {

@@ -383,7 +383,7 @@ impl Executive {
         self.set_waiting(index, false);
         self.set_stopped(now, index, Substate::Held, None);
         let text = format!("{name}, on which it depends, is held");
-        self.resolve(index, Code::CANCELLED, &text);
+        self.resolve(index, Code::CANCELLED, text);
         self.run_queued(now, index);
     }
 
@@ -403,7 +403,7 @@ impl Executive {
         record.set_last_exit(exit.clone());
         let text = exit.to_string();
         self.set_stopped(now, index, Substate::Failed, Some(exit));
-        self.resolve(index, Code::DEPENDENCY_FAIL, &text);
+        self.resolve(index, Code::DEPENDENCY_FAIL, text);
         self.run_queued(now, index);
     }
 
