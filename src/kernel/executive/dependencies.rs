@@ -285,6 +285,10 @@ impl Executive {
         is_so: impl Fn(&Record) -> bool,
     ) -> Vec<usize> {
         let mut found: Vec<usize> = Vec::new();
+        // Most have none.
+        if indexes.iter().all(|index| self.records[*index].rest.dependents.is_empty()) {
+            return found;
+        }
         let mut seen = HashSet::new();
         let mut look_at = indexes.to_vec();
         while let Some(on) = look_at.pop() {
