@@ -251,6 +251,17 @@ impl Lane {
         self.shared.bell.ring();
     }
 
+    /// Puts a parcel back in that a lost carrier had: ahead of what waits there, which is younger,
+    /// but behind what was put back before. When the shard is gone with its host, the parcel is
+    /// dropped.
+    pub(crate) fn put_back(&self, parcel: Parcel) {
+        if self.shared.closed.load(Ordering::Relaxed) {
+            return discard(parcel);
+        }
+        self.shared.intake().returned.push_back(parcel);
+        self.shared.bell.ring();
+    }
+
     /// Whether the shard sleeps, or is about to.
     #[inline]
     pub(crate) fn is_parked(&self) -> bool {
@@ -289,7 +300,7 @@ impl Lane {
     pub fn mail(&self) -> usize {
         let intake = self.shared.intake();
         let pipes = intake.feeders.iter().map(Feeder::len).sum::<usize>();
-        self.shared.mail.len() + intake.left.len() + pipes
+        self.shared.mail.len() + intake.returned.len() + intake.left.len() + pipes
     }
 
     /// Puts an order in. When the shard is gone with its host, the order is dropped.
@@ -339,7 +350,9 @@ impl Shared {
     fn has_no_mail(&self) -> bool {
         self.mail.is_empty() && {
             let intake = self.intake();
-            intake.left.is_empty() && intake.feeders.iter().all(Feeder::is_empty)
+            intake.returned.is_empty()
+                && intake.left.is_empty()
+                && intake.feeders.iter().all(Feeder::is_empty)
         }
     }
 
