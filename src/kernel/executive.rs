@@ -484,7 +484,7 @@ impl Executive {
         record.ahead.forced = false;
         let pauses = record.desired == Desired::Paused && record.rest.queued.is_none();
         record.ahead.pauses = pauses;
-        record.begin_with(Arc::clone(&stored));
+        record.begin_with(&stored);
         let order = Order::Start {
             id: record.id,
             generation: record.generation,

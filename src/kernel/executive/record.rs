@@ -290,8 +290,10 @@ impl Record {
     }
 
     /// A life begins with those settings.
-    pub(super) fn begin_with(&mut self, settings: Arc<Settings>) {
-        self.started_with = settings;
+    pub(super) fn begin_with(&mut self, settings: &Arc<Settings>) {
+        if !Arc::ptr_eq(&self.started_with, settings) {
+            self.started_with = Arc::clone(settings);
+        }
         if let Some(rare) = self.rest.if_any() {
             rare.told = None;
         }
