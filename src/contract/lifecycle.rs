@@ -1,6 +1,7 @@
 //! The words of a component's life: the Service Control Manager's states and codes
 //! (lifecycle.md part 1), the reasons behind Stopped (2.1), the commands (2.3).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -373,6 +374,24 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// How the life ended, as a person reads it.
+    pub fn words(&self) -> Cow<'static, str> {
+        match self {
+            Exit::Normal => "ended by itself".into(),
+            Exit::Shutdown => "stopped as asked".into(),
+            Exit::Ignore(why) => format!("not applicable here: {why}").into(),
+            Exit::Error { code, text } => format!("error {code}: {text}").into(),
+            Exit::Panic { text, location } => format!("panicked at {location}: {text}").into(),
+            Exit::Killed => "killed".into(),
+            Exit::StartHang => "its start made no progress in time".into(),
+            Exit::Hung => "hung: its code did not come back".into(),
+            Exit::Lost => "lost with the thread that carried it".into(),
+            Exit::Dependency(name) => {
+                format!("{name}, on which it depends, is not to be had").into()
+            }
+        }
+    }
+
     /// Whether a Transient component is started again after it (lifecycle.md 3.1).
     pub fn is_abnormal(&self) -> bool {
         match self {
@@ -400,18 +419,7 @@ impl Exit {
 
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Exit::Normal => f.write_str("ended by itself"),
-            Exit::Shutdown => f.write_str("stopped as asked"),
-            Exit::Ignore(why) => write!(f, "not applicable here: {why}"),
-            Exit::Error { code, text } => write!(f, "error {code}: {text}"),
-            Exit::Panic { text, location } => write!(f, "panicked at {location}: {text}"),
-            Exit::Killed => f.write_str("killed"),
-            Exit::StartHang => f.write_str("its start made no progress in time"),
-            Exit::Hung => f.write_str("hung: its code did not come back"),
-            Exit::Lost => f.write_str("lost with the thread that carried it"),
-            Exit::Dependency(name) => write!(f, "{name}, on which it depends, is not to be had"),
-        }
+        f.write_str(&self.words())
     }
 }
 

@@ -472,7 +472,7 @@ impl Host {
         for step in steps.drain(..) {
             match step {
                 Step::Order(shard, order) => self.doings.push(Doing::Order(shard, order)),
-                Step::Transition(transition) => self.tell_transition(clock.utc, transition),
+                Step::Transition(passage) => self.tell_transition(clock.utc, passage),
                 Step::Service(state) => {
                     self.doings.push(Doing::Service(state));
                     self.tell_service(clock, state);

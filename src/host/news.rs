@@ -1,10 +1,12 @@
 //! What the executive does, as status messages and log lines (domain.md 1.5, 3.3, 10.3).
 
+use std::sync::Arc;
+
 use contract::id::ComponentId;
 use contract::lifecycle::{Exit, HoldKind, Restart, State, Substate};
 use contract::time::{Moment, duration_text};
 use contract::{Severity, StatusMessage, WallTime};
-use kernel::{Clock, Notice, Transition};
+use kernel::{Clock, Notice, Passage, Transition};
 use status::ids;
 
 use crate::logbook::Words;
@@ -13,12 +15,13 @@ use crate::{Doing, Host};
 impl Host {
     /// A component's change of state: a line in smsexec.log, and where it is an end, a status
     /// message of the component. The wording is the simulator's own, and so is every id but 500.
-    pub(crate) fn tell_transition(&mut self, utc: WallTime, transition: Transition) {
-        let Transition { id, from, to, generation, .. } = transition;
-        let message = self.message_of(&transition);
+    pub(crate) fn tell_transition(&mut self, utc: WallTime, passage: Passage) {
+        let Passage { id, from, to, generation, .. } = passage;
+        let message = self.message_of(&passage);
         // First what happened, then what is said about it.
         if self.audience.changes {
-            self.doings.push(Doing::Changed(Box::new(transition)));
+            let name = Arc::clone(self.executive.name(id));
+            self.doings.push(Doing::Changed(Box::new(Transition::of(passage, name))));
         }
         if from != to {
             let words = Words::Change(id, from, to, generation);
@@ -29,8 +32,8 @@ impl Host {
         }
     }
 
-    fn message_of(&self, transition: &Transition) -> Option<StatusMessage> {
-        let Transition { from, to, substate, exit, .. } = transition;
+    fn message_of(&self, passage: &Passage) -> Option<StatusMessage> {
+        let Passage { from, to, substate, end, .. } = passage;
         match (from, to) {
             (State::StartPending, State::Running) => {
                 Some(StatusMessage::informational(ids::COMPONENT_STARTED))
@@ -43,24 +46,19 @@ impl Host {
             }
             (State::Stopped, _) | (_, State::Running | State::Paused) => None,
             (_, State::Stopped) => {
-                Some(self.ended_message(transition, exit.as_ref()?, (*substate)?))
+                Some(self.ended_message(passage, end.as_ref()?.exit(), (*substate)?))
             }
             _ => None,
         }
     }
 
-    fn ended_message(
-        &self,
-        transition: &Transition,
-        exit: &Exit,
-        substate: Substate,
-    ) -> StatusMessage {
+    fn ended_message(&self, passage: &Passage, exit: &Exit, substate: Substate) -> StatusMessage {
         match (exit, substate) {
             // It was stopped for a restart of its group, or failed with it: no mishap of its own.
             (Exit::Shutdown, _) => StatusMessage::informational(ids::COMPONENT_STOPPED),
             (Exit::Killed, _) => StatusMessage::warning(ids::COMPONENT_KILLED),
             (_, Substate::Backoff { until }) => {
-                let delay = duration_text(until.since(transition.at));
+                let delay = duration_text(until.since(passage.at));
                 StatusMessage::error(ids::COMPONENT_RESTARTS).with(exit.to_string()).with(delay)
             }
             (Exit::Ignore(why), _) => {
@@ -72,11 +70,11 @@ impl Host {
                 StatusMessage::error(ids::COMPONENT_DEPRIVED).with(on)
             }
             // Its restart type, and not its budget, is why it stays down.
-            (exit, Substate::Failed) if !self.is_restarted(transition.id) => {
+            (exit, Substate::Failed) if !self.is_restarted(passage.id) => {
                 StatusMessage::error(ids::COMPONENT_ENDED).with(exit.to_string())
             }
             (_, Substate::Failed) => {
-                let budget = self.executive.budget(transition.id);
+                let budget = self.executive.budget(passage.id);
                 StatusMessage::error(ids::COMPONENT_FAILED)
                     .with(budget.crashes.to_string())
                     .with(duration_text(budget.period))

@@ -128,7 +128,7 @@ pub enum Step {
     /// thread is about to be replaced: the message has failed so often.
     Failed(ComponentId, MessageId, u8),
     /// A component changed its state, or the reason for being Stopped.
-    Transition(Transition),
+    Transition(Passage),
     /// SMS_EXECUTIVE as a whole changed its state.
     Service(State),
     /// An operation has ended.
@@ -207,6 +207,53 @@ pub enum Notice {
     ControlTimedOut(ComponentId, State),
 }
 
+/// A change of a component's state, as it is handed on: small, for a start and a stop of
+/// everything are millions of them. [`Transition::of`] has the rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// Its number: +1 each in a host.
+    pub number: u64,
+    /// When.
+    pub at: Moment,
+    /// Whose.
+    pub id: ComponentId,
+    /// In which life.
+    pub generation: Generation,
+    /// From this.
+    pub from: State,
+    /// To this.
+    pub to: State,
+    /// Why, where `to` is Stopped.
+    pub substate: Option<Substate>,
+    /// How the life ended, where one did.
+    pub end: Option<Ended>,
+}
+
+/// How a life ended: most were asked to stop and did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// [`Exit::Shutdown`].
+    Stopped,
+    /// In any other way.
+    Other(Box<Exit>),
+}
+
+impl From<Exit> for Ended {
+    fn from(exit: Exit) -> Self {
+        if exit == Exit::Shutdown { Ended::Stopped } else { Ended::Other(Box::new(exit)) }
+    }
+}
+
+impl Ended {
+    /// In the words of an exit.
+    pub fn exit(&self) -> &Exit {
+        match self {
+            Ended::Stopped => &Exit::Shutdown,
+            Ended::Other(exit) => exit,
+        }
+    }
+}
+
 /// A change of a component's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
@@ -228,6 +275,15 @@ pub struct Transition {
     pub substate: Option<Substate>,
     /// How the life ended, where one did.
     pub exit: Option<Exit>,
+}
+
+impl Transition {
+    /// The change of the component of that name.
+    pub fn of(passage: Passage, name: Arc<str>) -> Self {
+        let Passage { number, at, id, generation, from, to, substate, end } = passage;
+        let exit = end.map(|end| end.exit().clone());
+        Transition { number, at, id, name, generation, from, to, substate, exit }
+    }
 }
 
 impl Executive {
@@ -484,7 +540,7 @@ impl Executive {
         record.ahead.forced = false;
         let pauses = record.desired == Desired::Paused && record.rest.queued.is_none();
         record.ahead.pauses = pauses;
-        record.begin_with(Arc::clone(&stored));
+        record.begin_with(&stored);
         let order = Order::Start {
             id: record.id,
             generation: record.generation,
@@ -555,16 +611,15 @@ impl Executive {
         self.alive += usize::from(to != State::Stopped);
         record.enter(now, to);
         self.transitions += 1;
-        self.steps.push(Step::Transition(Transition {
+        self.steps.push(Step::Transition(Passage {
             number: self.transitions,
             at: now,
             id: record.id,
-            name: Arc::clone(record.name()),
             generation: record.generation,
             from,
             to,
             substate: (to == State::Stopped).then(|| record.substate()),
-            exit,
+            end: exit.map(Ended::from),
         }));
         if self.records[index].stands_out() {
             self.changed.push_back(index);

@@ -36,7 +36,7 @@ mod timers;
 mod unwind;
 
 pub use board::{Board, Busy, CellView};
-pub use executive::{Crash, Executive, ExecutiveOptions, Notice, Step, Transition};
+pub use executive::{Crash, Ended, Executive, ExecutiveOptions, Notice, Passage, Step, Transition};
 pub use interpose::{CallVerdict, Envelope, Hook, HookCall, Interposer, MessageVerdict};
 pub use lane::{Lane, LaneEnd, lane};
 pub use order::{Ending, LifeChange, LifeEvent, Order, Output};

@@ -258,3 +258,17 @@ pub enum Output {
         what: String,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executive::Step;
+
+    #[test]
+    fn what_every_start_and_stop_hands_on_is_small() {
+        assert_eq!(size_of::<Order>(), 32);
+        assert_eq!(size_of::<LifeEvent>(), 32);
+        assert_eq!(size_of::<Output>(), 64);
+        assert_eq!(size_of::<Step>(), 64);
+    }
+}

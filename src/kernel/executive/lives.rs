@@ -1,5 +1,6 @@
 //! News of lives, and lives that are heard of no more (lifecycle.md 2.2, 3).
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use contract::lifecycle::{Code, Desired, Escalate, Exit, Startup, State, Substate};
@@ -260,9 +261,9 @@ impl Executive {
 
     /// What is said to whoever waits for the component, of how its life has ended; nothing if
     /// nobody waits.
-    fn text_for(&self, index: usize, exit: &Exit) -> String {
+    fn text_for(&self, index: usize, exit: &Exit) -> Cow<'static, str> {
         let waits = self.records[index].rest.operation.is_some();
-        if waits { exit.to_string() } else { String::new() }
+        if waits { exit.words() } else { Cow::Borrowed("") }
     }
 
     /// A restart that is due by itself begins, unless something has come in between.

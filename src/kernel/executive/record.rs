@@ -290,8 +290,10 @@ impl Record {
     }
 
     /// A life begins with those settings.
-    pub(super) fn begin_with(&mut self, settings: Arc<Settings>) {
-        self.started_with = settings;
+    pub(super) fn begin_with(&mut self, settings: &Arc<Settings>) {
+        if !Arc::ptr_eq(&self.started_with, settings) {
+            self.started_with = Arc::clone(settings);
+        }
         if let Some(rare) = self.rest.if_any() {
             rare.told = None;
         }
@@ -334,10 +336,15 @@ impl Record {
         self.rest.if_any()?.queued.take()
     }
 
-    /// Whether it differs from most: it is tied to others, or something has happened to it, or
-    /// is ahead of it. If not, what it does is nothing to others.
+    /// Whether it differs from most: it is tied to others, or waits for something. If not, what
+    /// it does is nothing to others.
     pub(super) fn stands_out(&self) -> bool {
-        self.rest.0.is_some()
+        self.rest.0.as_deref().is_some_and(|rare| {
+            !rare.depends_on.is_empty()
+                || !rare.dependents.is_empty()
+                || rare.group.is_some()
+                || self.ahead.waiting
+        })
     }
 
     /// The hint of the pending state that it is in.

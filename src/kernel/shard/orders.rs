@@ -132,11 +132,10 @@ impl Shard {
         out: &mut Vec<Output>,
     ) -> bool {
         let number = id.slot();
-        let slot = &mut self.slots[number as usize];
-        slot.block.entry(id).lease.store(0, std::sync::atomic::Ordering::Relaxed);
-        let factory = Arc::clone(&slot.registration().factory);
+        let entry = self.slots[number as usize].block.entry(id);
+        entry.lease.store(0, std::sync::atomic::Ordering::Relaxed);
         self.pulse.enter(number, generation);
-        let made = guarded(|| factory());
+        let made = guarded(|| (entry.registration().factory)());
         self.pulse.leave();
         if self.end.is_retired() {
             discard(made);
