@@ -61,8 +61,8 @@ fn the_example_of_an_embedder_knows_the_facade_only() {
 }
 
 #[test]
-fn the_kernel_knows_the_contract_and_its_channel() {
-    let allowed = names(&["smsexec-contract", "crossbeam-channel"]);
+fn the_kernel_knows_the_contract_and_what_its_lanes_are_made_of() {
+    let allowed = names(&["smsexec-contract", "crossbeam-channel", "rtrb"]);
     assert_eq!(dependencies()["smsexec-kernel"], allowed);
 }
 

@@ -3,6 +3,9 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Mutex;
+
+use serde::Deserialize;
 
 use console::{Console, ExitStatus, Options, Script, verb_list_markdown};
 use sim::Site;
@@ -52,16 +55,73 @@ fn the_two_commands_are_there_and_ci_calls_them() {
 
 #[test]
 fn the_verb_list_is_the_verb_table() {
-    let (begin, end) = ("<!-- verbs: begin -->\n", "<!-- verbs: end -->");
+    check_block("verbs", &verb_list_markdown());
+}
+
+/// One line of the file that `cargo run --release -p peers` has written.
+#[derive(Deserialize)]
+struct Figure {
+    peer: String,
+    workload: String,
+    components: u32,
+    /// Operations per second.
+    rate: f64,
+}
+
+#[test]
+fn the_peers_are_those_of_the_last_measurement() {
+    let file = path().with_file_name("benches").join("peers.json");
+    let text = fs::read_to_string(file).expect("benches/peers.json");
+    let figures: Vec<Figure> = serde_json::from_str(&text).expect("a list of figures");
+    check_block("peers", &peers_table(&figures));
+}
+
+/// Million operations a second, a column for each peer, in the order of the file.
+fn peers_table(figures: &[Figure]) -> String {
+    let (mut peers, mut rows) = (Vec::new(), Vec::new());
+    for Figure { peer, workload, components, .. } in figures {
+        let row = (workload, components);
+        if !peers.contains(&peer) {
+            peers.push(peer);
+        }
+        if !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
+    let mut table = String::from("| workload | components |");
+    peers.iter().for_each(|peer| table += &format!(" {peer} |"));
+    table += &format!("\n|---|---|{}\n", "---|".repeat(peers.len()));
+    for row in rows {
+        let (workload, components) = row;
+        table += &format!("| {workload} | {components} |");
+        for peer in &peers {
+            let is_it = |it: &&Figure| &it.peer == *peer && (&it.workload, &it.components) == row;
+            let rate = figures.iter().find(is_it).map(|figure| figure.rate / 1e6);
+            table += &match rate {
+                None => " |".to_owned(),
+                Some(rate) if rate < 1.0 => format!(" {rate:.3} |"),
+                Some(rate) => format!(" {rate:.1} |"),
+            };
+        }
+        table.push('\n');
+    }
+    table
+}
+
+/// README has, between the marks of that name, what was generated.
+fn check_block(name: &str, generated: &str) {
+    let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
+    // Two tests write it when they are told to.
+    static WRITES: Mutex<()> = Mutex::new(());
+    let _writes = WRITES.lock();
     let readme = readme();
-    let (before, rest) = readme.split_once(begin).expect("README has a place for the verbs");
-    let (shown, after) = rest.split_once(end).expect("the place has an end");
-    let table = verb_list_markdown();
+    let (before, rest) = readme.split_once(&begin).expect("README has a place for it");
+    let (shown, after) = rest.split_once(&end).expect("the place has an end");
     if std::env::var_os("SMSEXEC_BLESS").is_some() {
-        fs::write(path(), format!("{before}{begin}{table}{end}{after}")).expect("README.md");
+        fs::write(path(), format!("{before}{begin}{generated}{end}{after}")).expect("README.md");
         return;
     }
-    assert_eq!(shown, table, "run SMSEXEC_BLESS=1 cargo test --test readme");
+    assert_eq!(shown, generated, "run SMSEXEC_BLESS=1 cargo test --test readme");
 }
 
 #[test]

@@ -232,7 +232,9 @@ pub struct CrashRecord {
     /// The same for crashes of one kind, wherever and whenever they occur: how it ended and,
     /// of a panic, where.
     pub fingerprint: String,
-    /// Where it panicked, frame by frame; empty where it did not.
+    /// Where it panicked, frame by frame; empty where it did not. Of several panics at one place of
+    /// the code, with the stack equally deep, the stack was walked at the first, and a line in
+    /// front says so: that takes several times as long as all else that a crash costs.
     pub backtrace: String,
     /// Whether it counts against the restart budget.
     pub charged: bool,

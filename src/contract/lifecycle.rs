@@ -66,17 +66,10 @@ impl State {
         }
     }
 
-    /// Whether the state lasts until somebody acts; the other four are on their way.
-    pub const fn is_settled(self) -> bool {
-        matches!(self, State::Stopped | State::Running | State::Paused)
-    }
-}
-
-impl fmt::Display for State {
     /// Service Manager's word. "Running", "Stopping" and "Stopped" are confirmed (domain.md
     /// 1.2); the other four are the simulator's own.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+    pub const fn word(self) -> &'static str {
+        match self {
             State::Stopped => "Stopped",
             State::StartPending => "Starting",
             State::StopPending => "Stopping",
@@ -84,7 +77,18 @@ impl fmt::Display for State {
             State::ContinuePending => "Resuming",
             State::PausePending => "Pausing",
             State::Paused => "Paused",
-        })
+        }
+    }
+
+    /// Whether the state lasts until somebody acts; the other four are on their way.
+    pub const fn is_settled(self) -> bool {
+        matches!(self, State::Stopped | State::Running | State::Paused)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
     }
 }
 

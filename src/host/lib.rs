@@ -15,6 +15,7 @@ mod records;
 mod voices;
 
 use std::collections::BTreeSet;
+use std::iter::Peekable;
 use std::sync::Arc;
 
 use contract::component::Registry;
@@ -131,6 +132,22 @@ pub enum Doing {
     Reported(Box<StatusRecord>),
     /// Copy the site for that backup, then call [`Host::backup_done`] with it.
     Snapshot(OpId),
+}
+
+impl Doing {
+    /// Takes the orders to that shard which come next, to be handed over in one go.
+    pub fn orders_to(
+        shard: u8,
+        doings: &mut Peekable<impl Iterator<Item = Doing>>,
+    ) -> impl Iterator<Item = Order> {
+        std::iter::from_fn(move || {
+            let is_next = |doing: &Doing| matches!(doing, Doing::Order(to, _) if *to == shard);
+            match doings.next_if(is_next)? {
+                Doing::Order(_, order) => Some(order),
+                _ => None,
+            }
+        })
+    }
 }
 
 /// What a driver wants to be told of beside what it has to do. The host keeps all of it, and
@@ -377,7 +394,7 @@ impl Host {
             Output::Failed { to, message_id, failed } => self.failed(to, message_id, failed),
             Output::Settled { to, message_id } => self.settled(to, message_id),
             Output::DeadLetter { to, message_id, name, text, reason } => {
-                self.record_dead_letter(clock, to, message_id, name, text, reason);
+                self.record_dead_letter(clock, to, message_id, name, text, *reason);
             }
             Output::Vanished { to, message_id } => self.settled(to, message_id),
             Output::HeldBack { to, message_id, waits: true } => {

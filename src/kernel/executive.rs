@@ -21,7 +21,6 @@ mod status;
 mod watch;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -520,7 +519,7 @@ impl Executive {
         }
         let record = &mut self.records[index];
         let again = std::mem::replace(&mut record.ahead.killing, true);
-        let order = Order::Kill(record.id, record.generation, Exit::Killed);
+        let order = Order::Kill(record.id, record.generation, Box::new(Exit::Killed));
         if !again {
             self.set_deadline(index, now + KILL_GRACE);
         }
@@ -620,23 +619,23 @@ impl Executive {
     }
 
     fn reached(&mut self, index: usize, target: State) {
-        self.resolve_if(index, target, Code::OK, target);
+        self.resolve_if(index, target, Code::OK, target.word());
     }
 
-    fn resolve_if(&mut self, index: usize, target: State, code: Code, text: impl Display) {
+    fn resolve_if(&mut self, index: usize, target: State, code: Code, text: impl Into<String>) {
         if self.records[index].waits_for(target) {
             self.resolve(index, code, text);
         }
     }
 
-    fn resolve(&mut self, index: usize, code: Code, text: impl Display) {
+    fn resolve(&mut self, index: usize, code: Code, text: impl Into<String>) {
         if let Some(Operation { id, .. }) = self.records[index].take_operation() {
             self.resolve_operation(id, code, text);
         }
     }
 
-    fn resolve_operation(&mut self, operation: OpId, code: Code, text: impl Display) {
-        let text = text.to_string();
+    fn resolve_operation(&mut self, operation: OpId, code: Code, text: impl Into<String>) {
+        let text = text.into();
         self.steps.push(Step::Resolved(Outcome { operation, code, text }));
     }
 

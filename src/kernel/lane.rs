@@ -1,4 +1,4 @@
-//! The way into a shard. Two crossbeam channels: one for messages and answers, one for orders,
+//! The way into a shard: a crossbeam channel for messages and answers, and a queue for orders,
 //! so that a full inbox never delays a stop. Whoever sends much has a pipe of its own beside
 //! them. A bell wakes the shard's driver, if it sleeps.
 
@@ -21,6 +21,10 @@ use crate::unwind::discard;
 /// A pipe with fewer words than this, and than were asked for, is left alone for the rest of a
 /// turn.
 const DRY: usize = 32;
+/// So many orders are put in together, before the shard may begin with them.
+const ORDERS_TOGETHER: usize = 64;
+/// Room for so many orders is kept.
+const ORDERS_KEPT: usize = 1_024;
 /// A shard takes the numbers of its components' messages in blocks of so many.
 pub(crate) const NUMBER_BLOCK: u32 = 1_024;
 
@@ -40,7 +44,7 @@ struct Apart<T>(T);
 /// The shard's end.
 #[derive(Debug, Clone)]
 pub struct LaneEnd {
-    orders: Orders,
+    orders: Arc<Orders>,
     shared: Arc<Shared>,
     /// Which end this is; the present one bears the lane's epoch.
     epoch: u32,
@@ -64,41 +68,40 @@ struct Shared {
     mail: Receiver<Parcel>,
     /// The shard takes mail out under this lock, and nobody else wants it for long.
     intake: Mutex<Intake>,
-    /// Each end has a channel of its own, so that a retired one takes none of its successor's.
-    orders: Mutex<Orders>,
+    /// Each end has a queue of its own, so that a retired one takes none of its successor's.
+    orders: Mutex<Arc<Orders>>,
 }
 
-/// A channel of orders, both ends, and how many are in it: looked at after each hook.
-#[derive(Debug, Clone)]
+/// Orders that wait, and how many: that is looked at after each hook.
+#[derive(Debug, Default)]
 struct Orders {
-    sender: Sender<Order>,
-    receiver: Receiver<Order>,
-    waiting: Arc<AtomicUsize>,
+    queue: Mutex<VecDeque<Order>>,
+    waiting: AtomicUsize,
 }
 
 impl Orders {
-    fn new() -> Self {
-        let (sender, receiver) = unbounded();
-        Orders { sender, receiver, waiting: Arc::default() }
-    }
-
     fn is_empty(&self) -> bool {
         self.waiting.load(Ordering::Acquire) == 0
     }
 
-    /// Counted before it is there: whoever sees it counted and does not find it, looks again.
-    fn send(&self, order: Order) {
-        self.waiting.fetch_add(1, Ordering::Release);
-        let _ = self.sender.send(order);
+    /// Puts orders in, one behind the other.
+    fn send(&self, orders: impl IntoIterator<Item = Order>) {
+        let mut queue = self.queue();
+        queue.extend(orders);
+        self.waiting.store(queue.len(), Ordering::Release);
     }
 
     fn take(&self) -> Option<Order> {
         if self.is_empty() {
             return None;
         }
-        let order = self.receiver.try_recv().ok()?;
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        Some(order)
+        let mut queue = self.queue();
+        let order = queue.pop_front();
+        self.waiting.store(queue.len(), Ordering::Release);
+        if queue.is_empty() && queue.capacity() > ORDERS_KEPT {
+            *queue = VecDeque::new();
+        }
+        order
     }
 
     /// Drops what waits, one by one: orders hold component code.
@@ -106,6 +109,11 @@ impl Orders {
         while let Some(order) = self.take() {
             discard(order);
         }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Order>> {
+        // A panic between lock and unlock is impossible: orders are moved there, never dropped.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -120,6 +128,8 @@ struct Intake {
     /// Of those taken out of a pipe, the ones that were too many, or that a lost carrier had not
     /// begun with.
     left: VecDeque<WordSlip>,
+    /// What a lost carrier has handed back when its code came back: older than all the rest.
+    returned: VecDeque<Parcel>,
     feeders: Vec<Feeder>,
     /// Which source is looked at next: the channel, then each pipe.
     next: usize,
@@ -191,7 +201,7 @@ pub fn lane() -> (Lane, LaneEnd) {
         begun: Apart(AtomicU64::new(0)),
         mail,
         intake: Mutex::default(),
-        orders: Mutex::new(Orders::new()),
+        orders: Mutex::default(),
     });
     let end = shared.end(0);
     (Lane { mail: mail_sender, shared }, end)
@@ -241,6 +251,17 @@ impl Lane {
         self.shared.bell.ring();
     }
 
+    /// Puts a parcel back in that a lost carrier had: ahead of what waits there, which is younger,
+    /// but behind what was put back before. When the shard is gone with its host, the parcel is
+    /// dropped.
+    pub(crate) fn put_back(&self, parcel: Parcel) {
+        if self.shared.closed.load(Ordering::Relaxed) {
+            return discard(parcel);
+        }
+        self.shared.intake().returned.push_back(parcel);
+        self.shared.bell.ring();
+    }
+
     /// Whether the shard sleeps, or is about to.
     #[inline]
     pub(crate) fn is_parked(&self) -> bool {
@@ -279,16 +300,25 @@ impl Lane {
     pub fn mail(&self) -> usize {
         let intake = self.shared.intake();
         let pipes = intake.feeders.iter().map(Feeder::len).sum::<usize>();
-        self.shared.mail.len() + intake.left.len() + pipes
+        self.shared.mail.len() + intake.returned.len() + intake.left.len() + pipes
     }
 
     /// Puts an order in. When the shard is gone with its host, the order is dropped.
     pub fn order(&self, order: Order) {
+        self.orders([order]);
+    }
+
+    /// Puts orders in, one behind the other, many of them at little more than the cost of one.
+    /// The shard may wait for what `orders` does to come by them.
+    pub fn orders(&self, orders: impl IntoIterator<Item = Order>) {
+        let mut orders = orders.into_iter().peekable();
         if self.shared.closed.load(Ordering::Relaxed) {
-            return discard(order);
+            return orders.for_each(discard);
         }
-        self.shared.orders().send(order);
-        self.shared.bell.ring();
+        while orders.peek().is_some() {
+            self.shared.orders().send(orders.by_ref().take(ORDERS_TOGETHER));
+            self.shared.bell.ring();
+        }
     }
 
     /// Gives the lane a new receiving end; the present one is retired. Its carrier is lost: it
@@ -305,7 +335,7 @@ impl Lane {
         });
         intake.take_back(self.shared.begun.0.load(Ordering::Acquire));
         drop(intake);
-        let old = std::mem::replace(&mut *self.shared.orders(), Orders::new());
+        let old = std::mem::take(&mut *self.shared.orders());
         old.discard_all();
         self.shared.end(epoch)
     }
@@ -313,14 +343,16 @@ impl Lane {
 
 impl Shared {
     fn end(self: &Arc<Self>, epoch: u32) -> LaneEnd {
-        LaneEnd { orders: self.orders().clone(), shared: Arc::clone(self), epoch }
+        LaneEnd { orders: Arc::clone(&self.orders()), shared: Arc::clone(self), epoch }
     }
 
     /// Whether no parcel waits. By now it may be otherwise.
     fn has_no_mail(&self) -> bool {
         self.mail.is_empty() && {
             let intake = self.intake();
-            intake.left.is_empty() && intake.feeders.iter().all(Feeder::is_empty)
+            intake.returned.is_empty()
+                && intake.left.is_empty()
+                && intake.feeders.iter().all(Feeder::is_empty)
         }
     }
 
@@ -339,11 +371,11 @@ impl Shared {
 
     fn clear(&self) {
         self.discard_parcels();
-        let orders = self.orders().clone();
+        let orders = Arc::clone(&self.orders());
         orders.discard_all();
     }
 
-    fn orders(&self) -> MutexGuard<'_, Orders> {
+    fn orders(&self) -> MutexGuard<'_, Arc<Orders>> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -387,7 +419,9 @@ impl Intake {
         // A lost carrier may still hold the list of before.
         let mut words = Arc::get_mut(&mut self.words).map(std::mem::take).unwrap_or_default();
         words.clear();
-        if self.left.is_empty() {
+        if let Some(returned) = self.returned.pop_front() {
+            batch.other = Some(returned);
+        } else if self.left.is_empty() {
             batch.other = self.take_from_next(most, &shared.mail, &mut words);
         } else {
             words.extend(self.left.drain(..most.min(self.left.len())));

@@ -46,7 +46,7 @@ pub enum Order {
     /// Tell it that settings it reloads have changed.
     Changed(ComponentId, Generation, Arc<Settings>),
     /// End a life at once, and tell that it ended so.
-    Kill(ComponentId, Generation, Exit),
+    Kill(ComponentId, Generation, Box<Exit>),
     /// Its component was removed: what waits for it, and what still comes, is set aside.
     Remove(ComponentId),
     /// The clock was moved, or there is room in an inbox again: look at what waits.
@@ -75,8 +75,27 @@ pub enum LifeChange {
     Paused,
     /// It runs again after a pause.
     Continued,
-    /// It is over, and its value dropped.
-    Ended(Ending),
+    /// It is over, and its value dropped: it was asked to stop and did, as most do.
+    Stopped,
+    /// It is over, and its value dropped: in some other way.
+    Ended(Box<Ending>),
+}
+
+impl LifeChange {
+    /// A life ended so.
+    pub fn ended(ending: Ending) -> Self {
+        let is_plain = ending.message.is_none() && ending.drop_panic.is_none();
+        if is_plain && ending.exit == Exit::Shutdown {
+            LifeChange::Stopped
+        } else {
+            LifeChange::Ended(Box::new(ending))
+        }
+    }
+
+    /// Whether the life is over, in one way or another.
+    pub fn is_end(&self) -> bool {
+        matches!(self, LifeChange::Stopped | LifeChange::Ended(_))
+    }
 }
 
 /// How a life ended.
@@ -185,7 +204,7 @@ pub enum Output {
         /// Its Debug form, 200 characters at most.
         text: String,
         /// Why.
-        reason: DeadReason,
+        reason: Box<DeadReason>,
     },
     /// A sender's messages wait with the sender from here on: the receiver's inbox is full.
     Pressed {

@@ -2,6 +2,7 @@
 //! and nothing in here ever waits for a component.
 
 use std::collections::HashMap;
+use std::iter;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -356,9 +357,14 @@ impl ExecutiveActor {
         let mut doings = std::mem::take(&mut self.doings);
         self.host.take_doings(&mut doings);
         self.keep(&mut doings);
-        for doing in doings.drain(..) {
+        // The status messages say it all. What is kept has been by now.
+        let mut to_do = doings.drain(..).filter(|doing| !is_done(doing)).peekable();
+        while let Some(doing) = to_do.next() {
             match doing {
-                Doing::Order(shard, order) => self.shared.lanes[usize::from(shard)].order(order),
+                Doing::Order(shard, order) => {
+                    let orders = iter::once(order).chain(Doing::orders_to(shard, &mut to_do));
+                    self.shared.lanes[usize::from(shard)].orders(orders);
+                }
                 Doing::Log(line) => self.write(&line),
                 Doing::Resolved(outcome) => {
                     // Whoever hears of the end finds what it was about in the logs.
@@ -377,10 +383,10 @@ impl ExecutiveActor {
                     changed = true;
                     self.subscribers.retain(|to| to.send((*transition).clone()).is_ok());
                 }
-                // The status messages say it all. What is kept has been by now.
-                Doing::Noticed(_) | Doing::Service(_) | Doing::Reported(_) | Doing::Keep(_) => {}
+                done => debug_assert!(is_done(&done), "left out"),
             }
         }
+        drop(to_do);
         self.doings = doings;
         self.flush_logs();
         self.start_shards(ctx);
@@ -458,6 +464,11 @@ impl ExecutiveActor {
             actor.fire_due(ctx);
         });
     }
+}
+
+/// Whether nothing is left to do for it.
+fn is_done(doing: &Doing) -> bool {
+    matches!(doing, Doing::Noticed(_) | Doing::Service(_) | Doing::Reported(_) | Doing::Keep(_))
 }
 
 /// Whether what is asked for changes what outlives the process. A command does in one way or

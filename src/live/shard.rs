@@ -14,7 +14,7 @@ use contract::id::{ComponentId, Generation};
 use contract::outside::Outside;
 use contract::time::Moment;
 use futures_core::Stream;
-use kernel::{Clock, Lane, LaneEnd, LifeChange, LifeEvent, Order, Output, Parcel, Shard, Turn};
+use kernel::{Clock, Lane, LaneEnd, LifeEvent, Order, Output, Parcel, Shard, Turn};
 use tokio::task::AbortHandle;
 
 use crate::activity::{Activity, UnderWay};
@@ -353,10 +353,12 @@ impl ShardActor {
     /// A life that is over wants nothing any more: what it asked for is not done behind the
     /// next one's back.
     fn abandon_errands(&mut self, output: &Output) {
-        let (Output::Life(LifeEvent { id, generation, change: LifeChange::Ended { .. } })
-        | Output::ZombieEnded { id, generation }) = output
-        else {
-            return;
+        let (id, generation) = match output {
+            Output::Life(LifeEvent { id, generation, change }) if change.is_end() => {
+                (id, generation)
+            }
+            Output::ZombieEnded { id, generation } => (id, generation),
+            _ => return,
         };
         let Some(errands) = self.errands.get_mut(id) else { return };
         errands.retain(|(asked_by, handle)| {

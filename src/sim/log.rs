@@ -8,7 +8,7 @@ use contract::lifecycle::{Command, CommandOptions};
 use contract::status::StatusRecord;
 use contract::store::Change;
 use contract::time::{Moment, duration_text};
-use kernel::{Ending, LifeChange, LifeEvent, Notice, Output, Transition};
+use kernel::{LifeChange, LifeEvent, Notice, Output, Transition};
 
 use crate::event::{Event, What};
 use crate::run::Site;
@@ -105,13 +105,11 @@ impl Site {
     /// is not handed back.
     pub(crate) fn witness(&mut self, output: Output) -> Option<Output> {
         match &output {
-            Output::Life(LifeEvent {
-                id,
-                generation,
-                change: LifeChange::Ended(Ending { drop_panic: Some(text), .. }),
-            }) => {
-                let (name, generation) = (self.name(*id), *generation);
-                self.record(What::DropPanicked { name, generation, text: text.clone() });
+            Output::Life(LifeEvent { id, generation, change: LifeChange::Ended(ending) }) => {
+                if let Some(text) = &ending.drop_panic {
+                    let (name, generation) = (self.name(*id), *generation);
+                    self.record(What::DropPanicked { name, generation, text: text.clone() });
+                }
             }
             Output::Accepted { to, message_id, message, .. } => {
                 let (to, from) = (self.name(*to), self.sender(message_id.from));
@@ -119,7 +117,7 @@ impl Site {
             }
             Output::DeadLetter { to, message_id, name, reason, .. } => {
                 let (to, from) = (self.name(*to), self.sender(message_id.from));
-                let reason = reason.clone();
+                let reason = (**reason).clone();
                 self.record(What::SetAside { to, from, id: *message_id, message: name, reason });
             }
             Output::Settled { to, message_id } => {

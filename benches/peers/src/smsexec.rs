@@ -166,8 +166,7 @@ impl Crew {
 
     /// Looks at everybody once: whose inbox is empty and who runs is as it should be.
     fn look(&self) -> u64 {
-        let board = self.site.board();
-        let cells = self.entrance.ids.iter().filter_map(|id| board.view(*id));
+        let cells = self.site.board().views().map(|(_, cell)| cell);
         cells.filter(|cell| cell.state == State::Running && cell.inbox == 0).count() as u64
     }
 

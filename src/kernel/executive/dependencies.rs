@@ -285,6 +285,10 @@ impl Executive {
         is_so: impl Fn(&Record) -> bool,
     ) -> Vec<usize> {
         let mut found: Vec<usize> = Vec::new();
+        // Most have none.
+        if indexes.iter().all(|index| self.records[*index].rest.dependents.is_empty()) {
+            return found;
+        }
         let mut seen = HashSet::new();
         let mut look_at = indexes.to_vec();
         while let Some(on) = look_at.pop() {
@@ -383,7 +387,7 @@ impl Executive {
         self.set_waiting(index, false);
         self.set_stopped(now, index, Substate::Held, None);
         let text = format!("{name}, on which it depends, is held");
-        self.resolve(index, Code::CANCELLED, &text);
+        self.resolve(index, Code::CANCELLED, text);
         self.run_queued(now, index);
     }
 
@@ -403,7 +407,7 @@ impl Executive {
         record.set_last_exit(exit.clone());
         let text = exit.to_string();
         self.set_stopped(now, index, Substate::Failed, Some(exit));
-        self.resolve(index, Code::DEPENDENCY_FAIL, &text);
+        self.resolve(index, Code::DEPENDENCY_FAIL, text);
         self.run_queued(now, index);
     }
 

@@ -15,7 +15,7 @@ impl Executive {
     /// News of a life. That of a life that is over or overtaken changes nothing.
     pub fn life(&mut self, now: Moment, event: LifeEvent) {
         let index = self.index(event.id);
-        if let LifeChange::Ended(_) = event.change {
+        if event.change.is_end() {
             // It ended while its carrier was being given up: then it is no zombie any more.
             self.zombie_ended(now, event.id, event.generation);
         }
@@ -44,7 +44,8 @@ impl Executive {
                     self.tell_changes(index);
                 }
             }
-            LifeChange::Ended(ending) => self.ended(now, index, ending),
+            LifeChange::Stopped => self.ended(now, index, Ending::plain(Exit::Shutdown)),
+            LifeChange::Ended(ending) => self.ended(now, index, *ending),
         }
         self.settle(now);
     }
@@ -148,7 +149,7 @@ impl Executive {
             },
         };
         self.set_stopped(now, index, substate, Some(exit));
-        self.resolve(index, code, &text);
+        self.resolve(index, code, text);
         match (grouped, verdict) {
             (_, Verdict::RestartAfter(_)) if down || held => {}
             (Some(group), Verdict::RestartAfter(delay)) => {
@@ -226,7 +227,7 @@ impl Executive {
             let exit = Exit::Dependency(name);
             self.records[index].set_last_exit(exit.clone());
             self.set_stopped(now, index, Substate::Failed, Some(exit));
-            self.resolve(index, Code::DEPENDENCY_FAIL, &text);
+            self.resolve(index, Code::DEPENDENCY_FAIL, text);
             return self.run_queued(now, index);
         }
         let substate = match self.after_stop_by_run(index) {
@@ -247,7 +248,7 @@ impl Executive {
         if starts_again && !held && !down {
             self.begin_life(now, index);
         } else {
-            self.resolve_if(index, State::Stopped, Code::OK, &text);
+            self.resolve_if(index, State::Stopped, Code::OK, text);
             if !self.records[index].is_backing_off() {
                 // A pause, say, of what was waiting for its dependents to be stopped.
                 self.resolve(index, Code::CANCELLED, "it was stopped meanwhile");
@@ -283,7 +284,7 @@ impl Executive {
         let Some(queued) = record.take_queued() else { return };
         let operation = super::Operation { id: queued.operation, target: State::Running };
         if let Err(refusal) = self.check_start(index) {
-            return self.resolve_operation(queued.operation, refusal.code, &refusal.reason);
+            return self.resolve_operation(queued.operation, refusal.code, refusal.reason);
         }
         self.resolve(index, Code::CANCELLED, SUPERSEDED);
         self.records[index].rest.operation = Some(operation);
@@ -318,7 +319,7 @@ impl Executive {
             State::StartPending if self.lose_carrier_to_another(now, id) => {}
             State::StartPending => {
                 // Whatever the shard still says of this life comes too late: it is fenced.
-                self.order(index, Order::Kill(id, generation, Exit::StartHang));
+                self.order(index, Order::Kill(id, generation, Box::new(Exit::StartHang)));
                 self.give_up_life(now, index, Ending::plain(Exit::StartHang));
             }
             State::StopPending if killing => {

@@ -421,7 +421,7 @@ impl Executive {
                     (Code::SPECIFIC, format!("{text} again, but the copy failed: {problem}"))
                 }
             };
-            self.resolve_operation(operation, code, &text);
+            self.resolve_operation(operation, code, text);
         }
     }
 

@@ -144,7 +144,7 @@ impl Shard {
         out.push(if given_up {
             Output::ZombieEnded { id, generation }
         } else {
-            Output::Life(LifeEvent { id, generation, change: LifeChange::Ended(ending) })
+            Output::Life(LifeEvent { id, generation, change: LifeChange::ended(ending) })
         });
     }
 }

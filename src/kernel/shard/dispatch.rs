@@ -325,6 +325,7 @@ impl Shard {
         out: &mut Vec<Output>,
     ) {
         let (name, text) = (message.name(), dead::text_of(&message));
+        let reason = Box::new(reason);
         out.push(Output::DeadLetter { to, message_id, name, text, reason });
         self.settle(to, message_id, out);
         discard(message);

@@ -51,7 +51,7 @@ impl Shard {
             }
             Order::Kill(_, generation, exit) => {
                 if self.is_life(id.slot(), generation) {
-                    self.end(id.slot(), Ending::plain(exit), out);
+                    self.end(id.slot(), Ending::plain(*exit), out);
                 }
             }
             Order::Remove(_) => self.remove(id.slot(), out),
@@ -153,7 +153,7 @@ impl Shard {
             }
             Err(caught) if !too_late => {
                 self.instead = None;
-                let change = LifeChange::Ended(crash("start", *caught));
+                let change = LifeChange::ended(crash("start", *caught));
                 out.push(Output::Life(LifeEvent { id, generation, change }));
             }
             made => {

@@ -81,7 +81,7 @@ impl Shard {
 
     pub(super) fn hand_back(&self, parcel: Parcel) {
         match self.lanes.get(usize::from(self.number)) {
-            Some(lane) if !self.keeping && parcel.is_message() => lane.send(parcel),
+            Some(lane) if !self.keeping && parcel.is_message() => lane.put_back(parcel),
             _ => discard(parcel),
         }
     }

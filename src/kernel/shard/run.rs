@@ -311,7 +311,18 @@ impl Hands<'_> {
         }
         match self.effects.as_slice() {
             [] => Handed::Plainly,
-            // What most messages bring about, if anything.
+            // What most messages bring about, if anything. Read where it is, not taken out: what
+            // was written just now is slow to be read in other pieces than it was written in.
+            [Effect::Send { to: next, message: Message::Word(word) }]
+                if next.shard() == self.shard && !block.cell(to).is_over(generation) =>
+            {
+                let (next, message) = (*next, Message::Word(*word));
+                let number = self.numbers.next(self.end);
+                self.local.push_back(Parcel::Message { to: next, from: to, number, message });
+                // There is nothing in it to be dropped.
+                std::mem::forget(self.effects.pop());
+                Handed::Plainly
+            }
             [Effect::Send { to: next, .. }]
                 if next.shard() == self.shard && !block.cell(to).is_over(generation) =>
             {

@@ -1,6 +1,7 @@
 //! What happens at a moment, one thing after the other, and what will happen later.
 
 use std::cmp::Reverse;
+use std::iter;
 use std::time::Duration;
 
 use contract::effect::Answer;
@@ -196,9 +197,13 @@ impl Site {
             self.doings = doings;
             return;
         }
-        for doing in doings.drain(..) {
+        let mut to_do = doings.drain(..).peekable();
+        while let Some(doing) = to_do.next() {
             match doing {
-                Doing::Order(shard, order) => self.lanes[usize::from(shard)].order(order),
+                Doing::Order(shard, order) => {
+                    let orders = iter::once(order).chain(Doing::orders_to(shard, &mut to_do));
+                    self.lanes[usize::from(shard)].orders(orders);
+                }
                 Doing::Changed(transition) => self.record_change(*transition),
                 Doing::Service(state) => self.record(What::Service { state }),
                 Doing::Reported(record) => self.record_status(*record),
@@ -221,6 +226,7 @@ impl Site {
                 Doing::Log(_) => {}
             }
         }
+        drop(to_do);
         self.doings = doings;
     }
 

@@ -146,7 +146,7 @@ fn a_life_that_was_given_up_has_no_say_when_it_comes_back() {
             rig.puppet(0, plain, move |called, cx| {
                 if let Called::Message(_) = called {
                     board.cell(id).unwrap().set(state, generation, Moment::ZERO);
-                    lanes[0].order(Order::Kill(id, GEN, Exit::Hung));
+                    lanes[0].order(Order::Kill(id, GEN, Box::new(Exit::Hung)));
                     cx.send(sink, contract::Message::Word(1));
                     cx.log("too late");
                     assert!(!panics, "too late");

@@ -90,7 +90,7 @@ fn a_lost_carrier_leaves_what_it_has_not_begun_with_to_its_successor() {
     let mut old = rig.replace(0);
     old.unstall(rig.clock, &mut Vec::new());
     let back: Vec<String> = ids_in(&rig.shards[0]);
-    let expected = ["0:1 outside/2", "0:2 outside/3", "0:3 outside/4", "0:0 outside/1 failed 1"];
+    let expected = ["0:0 outside/1 failed 1", "0:1 outside/2", "0:2 outside/3", "0:3 outside/4"];
     assert_eq!(back.len(), 4, "{back:?}");
     for (back, expected) in back.iter().zip(expected) {
         assert!(back.starts_with(expected), "{back} {expected}");
@@ -127,8 +127,7 @@ fn a_carrier_that_is_lost_in_the_middle_of_a_run_leaves_the_rest_of_it_to_its_su
 
     let end = end.lock().unwrap().take().expect("it was replaced");
     let left: Vec<MessageId> = end.take_all_mail().iter().filter_map(Parcel::message_id).collect();
-    let expected = (5..200).chain([4]).map(outside);
-    assert!(left.into_iter().eq(expected), "each once, in order");
+    assert!(left.into_iter().eq((4..200).map(outside)), "each once, in order");
 }
 
 /// Whatever it has taken out of the lane by then, and not begun with.
@@ -177,10 +176,10 @@ fn a_lost_carrier_hands_its_mail_back_when_it_comes_back() {
     );
     assert_eq!(rig.journal.take(), ["0:0<-13"], "its code ran, to no effect");
 
-    let mut expected =
-        vec![format!("{sink} outside/3 failed 0"), format!("{sink} outside/2 failed 1")];
+    let mut expected = vec![format!("{sink} outside/2 failed 1")];
     expected.extend((1..=4).map(|number| format!("{paused} 0:2/{number} failed 0")));
-    assert_eq!(ids_in(&rig.shards[0]), expected, "what lay in the lane is overtaken by nobody");
+    expected.push(format!("{sink} outside/3 failed 0"));
+    assert_eq!(ids_in(&rig.shards[0]), expected, "what lay in the lane is younger");
 
     rig.tell(sink, 1);
     old.step(rig.clock, 100, &mut out);

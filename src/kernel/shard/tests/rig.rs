@@ -6,7 +6,7 @@ use std::time::Duration;
 use contract::component::Component;
 use contract::context::Context;
 use contract::id::{ComponentId, Generation, MessageId};
-use contract::lifecycle::State;
+use contract::lifecycle::{Exit, State};
 use contract::message::Message;
 use contract::time::{Moment, WallTime};
 use contract::{Descriptor, Fault, Progress, Registration, Start, Started};
@@ -232,7 +232,10 @@ impl Rig {
     /// How lives have ended since outputs were last taken.
     pub(super) fn endings(&mut self) -> Vec<Ending> {
         let ending = |output| match output {
-            Output::Life(LifeEvent { change: LifeChange::Ended(ending), .. }) => Some(ending),
+            Output::Life(LifeEvent { change: LifeChange::Ended(ending), .. }) => Some(*ending),
+            Output::Life(LifeEvent { change: LifeChange::Stopped, .. }) => {
+                Some(Ending::plain(Exit::Shutdown))
+            }
             _ => None,
         };
         self.take_outputs().into_iter().filter_map(ending).collect()
@@ -248,6 +251,9 @@ fn in_short(output: &Output) -> Option<String> {
     Some(match output {
         Output::Life(LifeEvent { id, change: LifeChange::Ended(ending), .. }) => {
             format!("{id} ended: {}", ending.exit)
+        }
+        Output::Life(LifeEvent { id, change: LifeChange::Stopped, .. }) => {
+            format!("{id} ended: {}", Exit::Shutdown)
         }
         Output::Life(_) => return None,
         Output::Accepted { to, message_id, expires, .. } => match expires {
