@@ -3,6 +3,7 @@
 mod crashes;
 mod letters;
 mod lost;
+mod mishaps;
 mod ports;
 mod pressure;
 mod rig;

@@ -12,7 +12,7 @@ use contract::time::{Moment, WallTime};
 use contract::{Descriptor, Fault, Progress, Registration, Start, Started};
 
 use crate::board::{Board, CellView};
-use crate::lane::{Lane, lane};
+use crate::lane::{Lane, LaneEnd, lane};
 use crate::order::{Ending, LifeChange, LifeEvent, Order, Output};
 use crate::port::Port;
 use crate::shard::{Clock, Shard, Turn};
@@ -213,6 +213,11 @@ impl Rig {
     /// Gives a shard a new carrier, with every component placed; the old one is answered.
     pub(super) fn replace(&mut self, shard: u8) -> Shard {
         let end = self.lanes[usize::from(shard)].replace_end();
+        self.replace_by(shard, end)
+    }
+
+    /// The same where the lane has its new end already.
+    pub(super) fn replace_by(&mut self, shard: u8, end: LaneEnd) -> Shard {
         for id in self.placed.iter().filter(|id| id.shard() == shard) {
             self.order(Order::Place(*id), shard);
         }
