@@ -112,7 +112,7 @@ impl Rig {
     /// Ends every life, the first of each.
     pub(crate) fn kill_all(mut self) {
         for id in self.executive.ids() {
-            self.lane.order(Order::Kill(id, Generation(1), contract::Exit::Killed));
+            self.lane.order(Order::Kill(id, Generation(1), Box::new(contract::Exit::Killed)));
         }
         self.drain();
     }
