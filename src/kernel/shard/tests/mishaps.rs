@@ -15,7 +15,7 @@ use contract::message::{Message, MessageType};
 use super::rig::{Called, Rig};
 use crate::board::Board;
 use crate::lane::{Lane, LaneEnd};
-use crate::order::{LifeChange, LifeEvent, Order, Output};
+use crate::order::{LifeEvent, Order, Output};
 use crate::port::Port;
 use crate::unwind::{discard, guarded, keep_quiet};
 
@@ -295,7 +295,9 @@ impl Play {
         }
         let mut has_news = false;
         for output in out {
-            if let Output::Life(LifeEvent { id, change: LifeChange::Ended(_), .. }) = output {
+            if let Output::Life(LifeEvent { id, change, .. }) = output
+                && change.is_end()
+            {
                 self.start(index(id));
             }
             has_news = true;
