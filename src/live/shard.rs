@@ -256,6 +256,10 @@ impl ShardActor {
             let turn;
             (turn, now) = self.step(clock, now, &mut outputs);
             let retired = self.shard.is_retired();
+            if retired {
+                // If it was given up after that turn, nobody has said yet whose code is back.
+                self.step(clock, now, &mut outputs);
+            }
             told += self.put_out(clock, &mut outputs, retired);
             if retired {
                 self.end_news(told);
