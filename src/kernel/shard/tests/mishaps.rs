@@ -13,7 +13,6 @@ use contract::lifecycle::State;
 use contract::message::{Message, MessageType};
 
 use super::rig::{Called, Rig};
-use crate::board::Board;
 use crate::lane::{Lane, LaneEnd};
 use crate::order::{LifeEvent, Order, Output};
 use crate::port::Port;
@@ -72,8 +71,7 @@ impl MessageType for Bomb {
 /// What messages were sent and handled.
 struct Books {
     dice: u64,
-    /// Whether carriers are lost. What a lost one had in its hand or in an inbox comes later than
-    /// it would have; otherwise all comes in order.
+    /// Carriers are lost, too, and come back at once; no inbox is ever full then.
     loses: bool,
     sent: BTreeMap<(Source, u8), u32>,
     /// How often a message was handed over.
@@ -115,28 +113,13 @@ impl Books {
         }
     }
 
-    fn note_handled(&mut self, to: u8, note: Note, delivery: u8) {
+    fn note_handled(&mut self, to: u8, note: Note) {
         self.handled += 1;
-        if self.loses && !(note.is_from_port() && delivery == 1) {
-            return;
-        }
         let last = self.last.insert((note.source, to), note.number).unwrap_or(0);
-        let is_next = if self.loses { note.number > last } else { note.number == last + 1 };
-        if !is_next {
+        if note.number != last + 1 {
             self.problems.push(format!("{note:?} to {to} behind {last}"));
         }
     }
-}
-
-/// What a hook that has its carrier lost needs.
-struct Host {
-    lanes: Arc<[Lane]>,
-    board: Arc<Board>,
-}
-
-/// Whether nothing waits in an inbox: what a lost carrier has there comes late.
-fn is_clear(board: &Board) -> bool {
-    board.views().all(|(_, view)| view.inbox == 0)
 }
 
 #[derive(Clone)]
@@ -147,9 +130,14 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn called(&self, host: &Host, called: &Called<'_>, cx: &mut Context<'_>) -> Result<(), Fault> {
+    fn called(
+        &self,
+        lanes: &[Lane],
+        called: &Called<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Fault> {
         match called {
-            Called::Message(message) => self.message(host, message, cx),
+            Called::Message(message) => self.message(lanes, message, cx),
             Called::Timer(_) => {
                 self.send_on(cx);
                 Ok(())
@@ -158,7 +146,12 @@ impl Shared {
         }
     }
 
-    fn message(&self, host: &Host, message: &Message, cx: &mut Context<'_>) -> Result<(), Fault> {
+    fn message(
+        &self,
+        lanes: &[Lane],
+        message: &Message,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Fault> {
         let word = message.word().or(message.get::<Bomb>().map(|bomb| bomb.0)).unwrap();
         let (to, delivery) = (index(cx.id()), cx.delivery());
         let mut books = self.books();
@@ -168,26 +161,24 @@ impl Shared {
         }
         let note = Note::of(word);
         books.note_handed(to, note, delivery);
-        if books.armed && note.is_from_port() && is_clear(&host.board) {
+        if books.armed && note.is_from_port() {
             books.armed = false;
             let shard = cx.id().shard();
-            books.lost = Some((shard, host.lanes[usize::from(shard)].replace_end()));
+            books.lost = Some((shard, lanes[usize::from(shard)].replace_end()));
             cx.send(cx.id(), Message::Word(NEVER));
             return Ok(());
         }
-        let is_first = delivery == 1 && !books.loses;
-        if is_first && note.deed < 2 {
+        if delivery == 1 && note.deed < 2 {
             drop(books);
             cx.send(id(to ^ 1), Message::Word(NEVER));
             cx.send(cx.id(), Message::Word(NEVER));
             assert_ne!(note.deed, 1, "it panics");
             return Err(Fault::new(1, "it fails"));
         }
-        books.note_handled(to, note, delivery);
-        let loses = books.loses;
+        books.note_handled(to, note);
         drop(books);
         match note.deed {
-            2 if !loses => cx.exit(),
+            2 => cx.exit(),
             3 => cx.after(Duration::ZERO, "again"),
             4 => cx.send(ComponentId::new(7, 0), Message::Word(NEVER)),
             5 => cx.send_by_name("NOBODY", Message::Word(NEVER)),
@@ -240,15 +231,14 @@ impl Play {
         let shared = Shared(Arc::new(Mutex::new(books)));
         let mut rig = Rig::new(SHARDS);
         for number in 0..COMPONENTS {
-            let (lanes, board) = (Arc::clone(&rig.lanes), Arc::clone(&rig.board));
-            let (shared, host) = (shared.clone(), Host { lanes, board });
+            let (shared, lanes) = (shared.clone(), Arc::clone(&rig.lanes));
             let inbox_max = if loses { u32::MAX } else { 4 << (2 * number) };
             let tweak = |descriptor: &mut contract::Descriptor| {
                 descriptor.inbox_max = inbox_max;
                 descriptor.poison_after = u8::MAX;
             };
             let script =
-                move |called: Called<'_>, cx: &mut Context<'_>| shared.called(&host, &called, cx);
+                move |called: Called<'_>, cx: &mut Context<'_>| shared.called(&lanes, &called, cx);
             let placed = rig.puppet(number % SHARDS, tweak, script);
             assert_eq!(placed, id(number));
         }
@@ -325,14 +315,14 @@ impl Play {
                 let traced = self.throw(2) == 0;
                 self.rig.shards[usize::from(shard)].set_trace(traced);
             }
-            11 if loses => self.shared.books().armed = self.is_clear(),
-            12 if loses && self.is_clear() => {
+            11 if loses => self.shared.books().armed = true,
+            12 if loses => {
                 drop(self.rig.replace(shard));
                 self.start_all(shard);
             }
             11 => self.order(number, Order::Pause),
             12 => self.order(number, Order::Continue),
-            13 if !loses => self.order(number, Order::Stop),
+            13 => self.order(number, Order::Stop),
             _ => {
                 self.step(shard);
             }
@@ -340,7 +330,7 @@ impl Play {
     }
 
     fn is_clear(&self) -> bool {
-        is_clear(&self.rig.board)
+        self.rig.board.views().all(|(_, view)| view.inbox == 0 && view.outbox == 0)
     }
 
     fn send_some(&mut self) {
