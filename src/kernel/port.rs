@@ -65,8 +65,8 @@ impl Port {
         Port { board, berths, gathers: gathers.max(1), lane_max: LANE_MAX }
     }
 
-    /// The same, that refuses where so much mail waits in front of a shard as [`Lane::mail`] counts
-    /// it; [`LANE_MAX`] otherwise.
+    /// The same, that refuses where so much of its own mail waits in front of a shard;
+    /// [`LANE_MAX`] otherwise. It looks every 256 messages.
     #[must_use]
     pub fn with_lane_max(mut self, lane_max: usize) -> Self {
         self.lane_max = lane_max;
