@@ -49,7 +49,20 @@ impl Shard {
             Some(instead) => Err(instead.come_about()),
         });
         self.pulse.leave();
-        if self.end.is_retired() || self.is_given_up(number, generation, call.delivery > 0) {
+        self.come_to(number, generation, hook, call.delivery > 0, result)
+    }
+
+    /// What a hook of that life has come to.
+    #[inline]
+    pub(super) fn come_to<R>(
+        &self,
+        number: u32,
+        generation: Generation,
+        hook: &'static str,
+        is_message: bool,
+        result: Result<Result<R, Fault>, Box<Caught>>,
+    ) -> Result<R, Fate> {
+        if self.end.is_retired() || self.is_given_up(number, generation, is_message) {
             return Err(Fate::TooLate);
         }
         match result {
@@ -62,12 +75,7 @@ impl Shard {
     /// Whether the executive has given this life up while a hook of it still ran. A message
     /// hook that asked for nothing is not worth a look at the cell, unless orders wait: to be
     /// given up is to be killed, too.
-    pub(super) fn is_given_up(
-        &self,
-        number: u32,
-        generation: Generation,
-        is_message: bool,
-    ) -> bool {
+    fn is_given_up(&self, number: u32, generation: Generation, is_message: bool) -> bool {
         let worth_a_look =
             !is_message || self.keeping || !self.effects.is_empty() || self.end.has_orders();
         worth_a_look && self.slots[number as usize].cell().is_over(generation)
@@ -156,7 +164,7 @@ pub(super) fn crash(hook: &'static str, caught: Caught) -> Ending {
 }
 
 /// How a life ends whose hook has failed.
-pub(super) fn failure(hook: &'static str, fault: Fault) -> Ending {
+fn failure(hook: &'static str, fault: Fault) -> Ending {
     let exit = Exit::Error { code: fault.code, text: fault.text };
     Ending { hook, ..Ending::plain(exit) }
 }

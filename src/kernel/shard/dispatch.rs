@@ -229,10 +229,21 @@ impl Shard {
         if self.keeping {
             self.pulse.take_back();
         }
+        self.conclude(number, slip, result, out);
+    }
+
+    /// A message was handed to its hook, and that is what came of it.
+    pub(super) fn conclude(
+        &mut self,
+        number: u32,
+        slip: MessageSlip,
+        result: Result<(), Fate>,
+        out: &mut Vec<Output>,
+    ) {
         match result {
             Ok(()) => {
                 let exits = self.commit(number, out);
-                self.settle(to, id, out);
+                self.settle(ComponentId::new(self.number, number), slip.id, out);
                 if let Message::Value(payload) = slip.message {
                     discard(payload);
                 }
@@ -246,7 +257,7 @@ impl Shard {
     }
 
     /// A life ended with a message in its hands.
-    pub(super) fn message_failed(
+    fn message_failed(
         &mut self,
         number: u32,
         slip: MessageSlip,

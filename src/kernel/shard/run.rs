@@ -9,17 +9,15 @@ use contract::Fault;
 use contract::context::{Call, Context, Identity};
 use contract::effect::Effect;
 use contract::id::{ComponentId, MessageId};
-use contract::lifecycle::Exit;
 use contract::message::Message;
 
-use super::call::{crash, failure};
 use super::commit::Numbers;
 use super::queue::Queue;
 use super::slot::{Life, Phase, Slot};
 use super::{Clock, Shard};
 use crate::board::Pulse;
 use crate::lane::{Batch, LaneEnd};
-use crate::order::{Ending, Output};
+use crate::order::Output;
 use crate::parcel::{MessageSlip, Parcel, WordSlip};
 use crate::prefetch::prefetch;
 use crate::unwind::{Caught, discard, guarded};
@@ -189,25 +187,9 @@ impl Shard {
         let number = to.slot();
         let id = MessageId { from, number: sent };
         let slip = MessageSlip { id, message, expires: None, failed: 0, passed: true };
-        let living = self.slots[number as usize].living();
-        let is_given_up =
-            living.is_some_and(|(_, generation)| self.is_given_up(number, generation, true));
-        if self.end.is_retired() || is_given_up {
-            return self.came_too_late(number, Some(slip), out);
-        }
-        match result {
-            Ok(Ok(())) => {
-                let exits = self.commit(number, out);
-                if let Message::Value(payload) = slip.message {
-                    discard(payload);
-                }
-                if exits {
-                    self.end(number, Ending::plain(Exit::Normal), out);
-                }
-            }
-            Ok(Err(fault)) => self.message_failed(number, slip, failure("message", fault), out),
-            Err(caught) => self.message_failed(number, slip, crash("message", *caught), out),
-        }
+        let (_, generation) = self.slots[number as usize].living().expect("its hook was called");
+        let result = self.come_to(number, generation, "message", true, result);
+        self.conclude(number, slip, result, out);
     }
 
     /// Whether there is mail of that source at hand; fetches some if there is not.
