@@ -13,14 +13,12 @@ use contract::id::ComponentId;
 use contract::message::Message;
 
 use crate::bell::Bell;
+use crate::intake::{Batch, Intake};
 use crate::order::Order;
 use crate::parcel::{Parcel, WordSlip};
-use crate::pipe::{Inlet, Outlet, pipe};
+use crate::pipe::Inlet;
 use crate::unwind::discard;
 
-/// A pipe with fewer words than this, and than were asked for, is left alone for the rest of a
-/// turn.
-const DRY: usize = 32;
 /// So many orders are put in together, before the shard may begin with them.
 const ORDERS_TOGETHER: usize = 64;
 /// Room for so many orders is kept.
@@ -117,76 +115,11 @@ impl Orders {
     }
 }
 
-/// How mail is taken out.
-#[derive(Debug, Default)]
-struct Intake {
-    /// The words that the carrier has taken out together, and how many parcels carriers had begun
-    /// with before that. Shared with it: if it is lost, its successor goes on with those that it
-    /// has not begun with.
-    words: Arc<Vec<WordSlip>>,
-    begun_before: u64,
-    /// Of those taken out of a pipe, the ones that were too many, or that a lost carrier had not
-    /// begun with.
-    left: VecDeque<WordSlip>,
-    /// What a lost carrier has handed back when its code came back: older than all the rest.
-    returned: VecDeque<Parcel>,
-    feeders: Vec<Feeder>,
-    /// Which source is looked at next: the channel, then each pipe.
-    next: usize,
-}
-
-/// A pipe, and the shard that sends through it, if it is one.
-#[derive(Debug)]
-struct Feeder {
-    outlet: Outlet<WordSlip, Parcel>,
-    /// What comes before that: a store had it, and the sender does not send it again.
-    anew: VecDeque<Parcel>,
-    shard: Option<u8>,
-    /// It had little in this turn, and is left alone until the next one: a sender whose every
-    /// message is fetched at once is slowed down by that.
-    is_dry: bool,
-}
-
 /// A sender's own way into a lane.
 #[derive(Debug)]
 pub(crate) struct Way {
     lane: Lane,
     inlet: Inlet<WordSlip, Parcel>,
-}
-
-/// What a carrier has taken out: words, or one parcel of another kind.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    /// None if all have been begun with.
-    words: Option<Arc<Vec<WordSlip>>>,
-    /// So many of them have been begun with.
-    begun: usize,
-    pub(crate) other: Option<Parcel>,
-}
-
-impl Batch {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.words().is_empty() && self.other.is_none()
-    }
-
-    /// The words that it has not begun with.
-    #[inline]
-    pub(crate) fn words(&self) -> &[WordSlip] {
-        self.words.as_ref().map_or(&[], |words| &words[self.begun..])
-    }
-
-    /// All its words, and how many of them have been begun with, to be counted on.
-    #[inline]
-    pub(crate) fn parts(&mut self) -> (&[WordSlip], &mut usize) {
-        (self.words.as_ref().map_or(&[], |words| words), &mut self.begun)
-    }
-
-    /// Takes the first parcel out.
-    pub(crate) fn take_first(&mut self) -> Option<Parcel> {
-        let Some(word) = self.words().first().copied() else { return self.other.take() };
-        self.begun += 1;
-        Some(word.into())
-    }
 }
 
 /// A new lane: the end to send by, and the end to receive by.
@@ -221,23 +154,13 @@ impl Lane {
     /// A way of its own for a sender. What goes through it stays in order; between it and other
     /// ways into the lane there is none.
     pub(crate) fn way(&self) -> Way {
-        Way { lane: self.clone(), inlet: self.shared.intake().add(None) }
+        Way { lane: self.clone(), inlet: self.shared.intake().lay() }
     }
 
     /// The way for the messages of a shard's components. What an earlier carrier of the shard
     /// has sent stays ahead of it.
     pub(crate) fn way_from(&self, shard: u8) -> Way {
-        let mut intake = self.shared.intake();
-        let known = intake.feeders.iter_mut().find(|feeder| feeder.shard == Some(shard));
-        let old = known.map(|feeder| {
-            // Nobody's from now on: a carrier that was given up at the very moment may still put
-            // something in.
-            feeder.shard = None;
-            feeder.take_all()
-        });
-        let mut inlet = intake.add(Some(shard));
-        old.unwrap_or_default().into_iter().for_each(|parcel| inlet.send(parcel));
-        Way { lane: self.clone(), inlet }
+        Way { lane: self.clone(), inlet: self.shared.intake().lay_from(shard) }
     }
 
     /// Puts a message in that a store has kept. It stays behind what its sender's shard has put in
@@ -258,7 +181,7 @@ impl Lane {
         if self.shared.closed.load(Ordering::Relaxed) {
             return discard(parcel);
         }
-        self.shared.intake().returned.push_back(parcel);
+        self.shared.intake().put_back(parcel);
         self.shared.bell.ring();
     }
 
@@ -298,9 +221,7 @@ impl Lane {
 
     /// How many parcels wait in the lane, for whichever component.
     pub fn mail(&self) -> usize {
-        let intake = self.shared.intake();
-        let pipes = intake.feeders.iter().map(Feeder::len).sum::<usize>();
-        self.shared.mail.len() + intake.returned.len() + intake.left.len() + pipes
+        self.shared.mail.len() + self.shared.intake().len()
     }
 
     /// Puts an order in. When the shard is gone with its host, the order is dropped.
@@ -333,7 +254,7 @@ impl Lane {
         self.shared.bell.pass_on(|| {
             epoch = self.shared.epoch.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
         });
-        intake.take_back(self.shared.begun.0.load(Ordering::Acquire));
+        intake.take_back(self.shared.begun());
         drop(intake);
         let old = std::mem::take(&mut *self.shared.orders());
         old.discard_all();
@@ -348,12 +269,7 @@ impl Shared {
 
     /// Whether no parcel waits. By now it may be otherwise.
     fn has_no_mail(&self) -> bool {
-        self.mail.is_empty() && {
-            let intake = self.intake();
-            intake.returned.is_empty()
-                && intake.left.is_empty()
-                && intake.feeders.iter().all(Feeder::is_empty)
-        }
+        self.mail.is_empty() && self.intake().is_empty()
     }
 
     fn discard_parcels(&self) {
@@ -361,12 +277,17 @@ impl Shared {
         while {
             let mut intake = self.intake();
             intake.begin_turn();
-            intake.take(usize::MAX, self, &mut batch);
+            intake.take(usize::MAX, &self.mail, self.begun(), &mut batch);
             !batch.is_empty()
         } {
             // Payloads are component code, and nobody else catches what their drop panics with.
             discard(std::mem::take(&mut batch));
         }
+    }
+
+    /// How many parcels carriers have begun to hand over.
+    fn begun(&self) -> u64 {
+        self.begun.0.load(Ordering::Acquire)
     }
 
     fn clear(&self) {
@@ -382,131 +303,6 @@ impl Shared {
     fn intake(&self) -> MutexGuard<'_, Intake> {
         // A panic between lock and unlock is impossible: parcels are moved there, never dropped.
         self.intake.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Intake {
-    fn add(&mut self, shard: Option<u8>) -> Inlet<WordSlip, Parcel> {
-        let (inlet, outlet) = pipe();
-        self.feeders.push(Feeder { outlet, anew: VecDeque::new(), shard, is_dry: false });
-        inlet
-    }
-
-    fn add_anew(&mut self, shard: u8, parcel: Parcel) {
-        if !self.feeders.iter().any(|feeder| feeder.shard == Some(shard)) {
-            self.add(Some(shard));
-        }
-        if let Some(feeder) = self.feeders.iter_mut().find(|feeder| feeder.shard == Some(shard)) {
-            feeder.anew = feeder.take_all();
-            feeder.anew.push_back(parcel);
-        }
-    }
-
-    /// Pipes that are over are forgotten here, and not while mail is looked for: none of the others
-    /// is passed over for that.
-    fn begin_turn(&mut self) {
-        self.feeders.retain_mut(|feeder| {
-            feeder.is_dry = false;
-            !feeder.is_over()
-        });
-        self.next = self.next.min(self.feeders.len());
-    }
-
-    /// Takes mail out into `batch`, which is empty: words of one source, `most` at most, or one
-    /// other parcel.
-    fn take(&mut self, most: usize, shared: &Shared, batch: &mut Batch) {
-        batch.words = None;
-        // A lost carrier may still hold the list of before.
-        let mut words = Arc::get_mut(&mut self.words).map(std::mem::take).unwrap_or_default();
-        words.clear();
-        if let Some(returned) = self.returned.pop_front() {
-            batch.other = Some(returned);
-        } else if self.left.is_empty() {
-            batch.other = self.take_from_next(most, &shared.mail, &mut words);
-        } else {
-            words.extend(self.left.drain(..most.min(self.left.len())));
-        }
-        if words.len() > most {
-            self.left.extend(words.drain(most..));
-        }
-        match Arc::get_mut(&mut self.words) {
-            Some(empty) => *empty = words,
-            None => self.words = Arc::new(words),
-        }
-        self.begun_before = shared.begun.0.load(Ordering::Relaxed);
-        (batch.words, batch.begun) = (Some(Arc::clone(&self.words)), 0);
-    }
-
-    /// Takes mail of the next source that has any.
-    fn take_from_next(
-        &mut self,
-        most: usize,
-        mail: &Receiver<Parcel>,
-        words: &mut Vec<WordSlip>,
-    ) -> Option<Parcel> {
-        for _ in 0..=self.feeders.len() {
-            let source = self.next;
-            self.next = (source + 1) % (self.feeders.len() + 1);
-            let other = match source.checked_sub(1) {
-                None => mail.try_recv().ok(),
-                Some(index) => self.take_from(index, most, words),
-            };
-            if other.is_some() || !words.is_empty() {
-                return other;
-            }
-        }
-        None
-    }
-
-    fn take_from(
-        &mut self,
-        index: usize,
-        most: usize,
-        words: &mut Vec<WordSlip>,
-    ) -> Option<Parcel> {
-        let Feeder { outlet, anew, is_dry, .. } = &mut self.feeders[index];
-        if let Some(parcel) = anew.pop_front() {
-            return Some(parcel);
-        }
-        if *is_dry {
-            return None;
-        }
-        let other = outlet.take(most, words);
-        *is_dry = other.is_none() && words.len() < DRY.min(most);
-        other
-    }
-
-    /// The carrier is lost: the words that it has taken out and not begun with are there again.
-    fn take_back(&mut self, begun: u64) {
-        let begun = usize::try_from(begun - self.begun_before).unwrap_or(usize::MAX);
-        for word in self.words.get(begun..).unwrap_or_default().iter().rev() {
-            self.left.push_front(*word);
-        }
-        self.words = Arc::default();
-    }
-}
-
-impl Feeder {
-    fn len(&self) -> usize {
-        self.anew.len() + self.outlet.len()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.anew.is_empty() && self.outlet.is_empty()
-    }
-
-    fn is_over(&self) -> bool {
-        self.anew.is_empty() && self.outlet.is_over()
-    }
-
-    fn take_all(&mut self) -> VecDeque<Parcel> {
-        let (mut all, mut words) = (std::mem::take(&mut self.anew), Vec::new());
-        while !self.outlet.is_empty() {
-            let other = self.outlet.take(usize::MAX, &mut words);
-            all.extend(words.drain(..).map(Parcel::from));
-            all.extend(other);
-        }
-        all
     }
 }
 
@@ -599,7 +395,7 @@ impl LaneEnd {
         debug_assert!(batch.is_empty());
         let mut intake = self.shared.intake();
         if !self.is_retired() {
-            intake.take(most, &self.shared, batch);
+            intake.take(most, &self.shared.mail, self.shared.begun(), batch);
         }
     }
 

@@ -17,6 +17,7 @@ mod bell;
 pub mod board;
 mod cell;
 pub mod executive;
+mod intake;
 pub mod interpose;
 pub mod lane;
 pub mod lifecycle;

@@ -29,8 +29,9 @@ use contract::effect::Effect;
 use contract::time::{Moment, WallTime};
 
 use crate::board::{Board, Pulse};
+use crate::intake::Batch;
 use crate::interpose::Interposer;
-use crate::lane::{Batch, Lane, LaneEnd, Way};
+use crate::lane::{Lane, LaneEnd, Way};
 use crate::order::{Order, Output};
 use crate::parcel::Parcel;
 use crate::timers::{Timer, Timers};

@@ -7,7 +7,7 @@ use contract::id::{ComponentId, Generation};
 use super::dispatch::passed;
 use super::slot::Slot;
 use super::{Life, Shard};
-use crate::lane::Batch;
+use crate::intake::Batch;
 use crate::order::Output;
 use crate::parcel::{MessageSlip, Parcel};
 use crate::unwind::discard;
