@@ -294,8 +294,9 @@ impl Hands<'_> {
         }
         match self.effects.as_slice() {
             [] => Handed::Plainly,
-            // What most messages bring about, if anything. Read where it is, not taken out: what
-            // was written just now is slow to be read in other pieces than it was written in.
+            // What most messages bring about, if anything; a typed one, which takes an allocation
+            // besides, is seen to outside. Read where it is, not taken out: what was written just
+            // now is slow to be read in other pieces than it was written in.
             [Effect::Send { to: next, message: Message::Word(word) }]
                 if next.shard() == self.shard && !block.cell(to).is_over(generation) =>
             {
@@ -304,15 +305,6 @@ impl Hands<'_> {
                 self.local.push_back(Parcel::Message { to: next, from: to, number, message });
                 // There is nothing in it to be dropped.
                 std::mem::forget(self.effects.pop());
-                Handed::Plainly
-            }
-            [Effect::Send { to: next, .. }]
-                if next.shard() == self.shard && !block.cell(to).is_over(generation) =>
-            {
-                if let Some(Effect::Send { to: next, message }) = self.effects.pop() {
-                    let number = self.numbers.next(self.end);
-                    self.local.push_back(Parcel::Message { to: next, from: to, number, message });
-                }
                 Handed::Plainly
             }
             _ => Handed::Back(result),
