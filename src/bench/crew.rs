@@ -4,16 +4,11 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use contract::cloud::{CloudCommand, CloudView};
 use contract::control::Refusal;
-use contract::outside::{Outside, Pending};
-use contract::store::Kept;
-use contract::{
-    Code, Component, ComponentId, Descriptor, Failure, FailureKind, Registration, Request,
-};
+use contract::{Component, ComponentId, Descriptor, Registration};
 use hdrhistogram::Histogram;
 use kernel::Port;
-use live::Site;
+use live::{NoOutside, Site};
 use site::SiteDefinition;
 
 use crate::job::{Counter, Job, Pace, Tally};
@@ -24,27 +19,6 @@ use crate::worker::{Delays, Worker, message};
 const WAKE_EARLY: Duration = Duration::from_micros(200);
 /// Threads have this long to begin.
 const SET_OFF: Duration = Duration::from_millis(5);
-
-/// Nothing is outside, and nothing is kept.
-struct Nothing;
-
-impl Outside for Nothing {
-    fn perform(&self, _: Request) -> Pending {
-        Box::pin(std::future::pending())
-    }
-
-    fn cloud(&self, _: CloudCommand) -> Result<CloudView, Refusal> {
-        Err(Refusal::new(Code::DOES_NOT_EXIST, "cloud", "there is none", ""))
-    }
-
-    fn keep(&self, _: &Kept) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn snapshot(&self) -> Result<String, Failure> {
-        Err(Failure::new(FailureKind::Disk, "there is none"))
-    }
-}
 
 /// What component `index` is called.
 pub(crate) fn name(index: u32) -> String {
@@ -71,7 +45,7 @@ pub(crate) fn host<C: Component + 'static>(
     let components: Vec<_> = (0..components).map(registration).collect();
     let names: Vec<_> = components.iter().map(|component| Arc::clone(&component.name)).collect();
     let definition = SiteDefinition::primary("PS1");
-    let site = Site::start(&definition, components, Arc::new(Nothing), tuning.options())?;
+    let site = Site::start(&definition, components, Arc::new(NoOutside), tuning.options())?;
     let place = |name: &Arc<str>| site.board().find(name).expect("it was registered");
     let ids = names.iter().map(place).collect();
     Ok((site, ids))

@@ -371,34 +371,10 @@ impl Drop for Site {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use contract::cloud::{CloudCommand, CloudView};
-    use contract::outside::Pending;
+    use crate::NoOutside;
     use contract::store::KeptHold;
-    use contract::{
-        Component, Context, Descriptor, Failure, Fault, Progress, Request, Start, Started, WallTime,
-    };
+    use contract::{Component, Context, Descriptor, Fault, Progress, Start, Started, WallTime};
     use crossbeam_channel::{Receiver, unbounded};
-
-    /// An outside that does nothing.
-    struct Nothing;
-
-    impl Outside for Nothing {
-        fn perform(&self, _: Request) -> Pending {
-            Box::pin(std::future::pending())
-        }
-
-        fn cloud(&self, _: CloudCommand) -> Result<CloudView, Refusal> {
-            Ok(CloudView::default())
-        }
-
-        fn keep(&self, _: &Kept) -> Result<(), Failure> {
-            Ok(())
-        }
-
-        fn snapshot(&self) -> Result<String, Failure> {
-            Ok("nowhere".into())
-        }
-    }
 
     /// Its stop takes until its gate is gone.
     struct Gated(Receiver<()>);
@@ -421,7 +397,7 @@ mod tests {
     fn site(components: Vec<Registration>, kept: Kept) -> Site {
         let options = Options { kept, ..Options::default() };
         let definition = SiteDefinition::primary("PS1");
-        Site::start(&definition, components, Arc::new(Nothing), options).expect("it starts")
+        Site::start(&definition, components, Arc::new(NoOutside), options).expect("it starts")
     }
 
     #[test]

@@ -13,16 +13,13 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use smsexec::contract::cloud::{CloudCommand, CloudView};
-use smsexec::contract::control::{HostControl, Refusal, ServiceCommand};
+use smsexec::contract::control::{HostControl, ServiceCommand};
 use smsexec::contract::lifecycle::{Backoff, Budget};
-use smsexec::contract::outside::{Outside, Pending};
-use smsexec::contract::store::Kept;
 use smsexec::contract::{
-    Code, Component, ComponentId, Context, Descriptor, Failure, FailureKind, Fault, Message,
-    Progress, Registration, Request, Start, Started, State,
+    Component, ComponentId, Context, Descriptor, Fault, Message, Progress, Registration, Start,
+    Started, State,
 };
-use smsexec::live::{Handle, Options, Site};
+use smsexec::live::{Handle, NoOutside, Options, Site};
 use smsexec::site::SiteDefinition;
 
 use crate::workload::{Counter, Job, Measured, Peer, Storm, Tally};
@@ -32,27 +29,6 @@ pub(crate) struct Smsexec {
     pub(crate) threads: u8,
     /// So many messages are gathered by a port before they are sent; 1 for each at once.
     pub(crate) gathers: usize,
-}
-
-/// Nothing is outside, and nothing is kept.
-struct Nothing;
-
-impl Outside for Nothing {
-    fn perform(&self, _: Request) -> Pending {
-        Box::pin(std::future::pending())
-    }
-
-    fn cloud(&self, _: CloudCommand) -> Result<CloudView, Refusal> {
-        Err(Refusal::new(Code::DOES_NOT_EXIST, "cloud", "there is none", ""))
-    }
-
-    fn keep(&self, _: &Kept) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn snapshot(&self) -> Result<String, Failure> {
-        Err(Failure::new(FailureKind::Disk, "there is none"))
-    }
 }
 
 /// By index. Set before the first message.
@@ -149,7 +125,7 @@ impl Crew {
         let registrations = (0..job.components).map(register).collect();
         let options = Options { shards, jitter: false, ..Options::default() };
         let site = SiteDefinition::primary("PS1");
-        let site = Site::start(&site, registrations, Arc::new(Nothing), options);
+        let site = Site::start(&site, registrations, Arc::new(NoOutside), options);
         let site = site.unwrap_or_else(|refusal| panic!("{}: {refusal}", job.label));
         let find = |index| site.board().find(&name(index)).expect("it is registered");
         let ids = (0..job.components).map(find).collect();

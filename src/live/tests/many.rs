@@ -11,17 +11,13 @@ use std::time::Duration;
 
 use ::site::SiteDefinition;
 use common::{LONG, service};
-use contract::cloud::{CloudCommand, CloudView};
-use contract::control::{Ask, CrashRecord, HostControl, Refusal, ServiceCommand, Told};
+use contract::control::{Ask, CrashRecord, HostControl, ServiceCommand, Told};
 use contract::lifecycle::{Backoff, Budget, Exit, State};
-use contract::outside::{Outside, Pending};
 use contract::status::StatusRecord;
-use contract::store::Kept;
 use contract::{
-    Component, Context, Descriptor, Failure, Fault, Message, Progress, Registration, Request,
-    Start, Started,
+    Component, Context, Descriptor, Fault, Message, Progress, Registration, Start, Started,
 };
-use smsexec_live::{Options, Site};
+use smsexec_live::{NoOutside, Options, Site};
 use status::ids;
 
 /// What the hooks of all components have counted, each for itself.
@@ -49,27 +45,6 @@ impl Counts {
         };
         assert!(is(&self.starts, starts), "starts: {:?}", self.starts);
         assert!(is(&self.stops, stops), "stops: {:?}", self.stops);
-    }
-}
-
-/// Nothing is outside, and nothing is kept: what it costs to write is another matter.
-struct Nothing;
-
-impl Outside for Nothing {
-    fn perform(&self, _: Request) -> Pending {
-        Box::pin(std::future::pending())
-    }
-
-    fn cloud(&self, _: CloudCommand) -> Result<CloudView, Refusal> {
-        Ok(CloudView::default())
-    }
-
-    fn keep(&self, _: &Kept) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn snapshot(&self) -> Result<String, Failure> {
-        Ok("nowhere".into())
     }
 }
 
@@ -120,7 +95,7 @@ fn site(counts: &Arc<Counts>) -> Site {
     let components = (0..counts.starts.len()).map(register).collect();
     let options = Options { shards: 1, jitter: false, spin: Duration::ZERO, ..Options::default() };
     let definition = SiteDefinition::primary("PS1");
-    Site::start(&definition, components, Arc::new(Nothing), options).expect("it starts")
+    Site::start(&definition, components, Arc::new(NoOutside), options).expect("it starts")
 }
 
 fn messages(site: &mut Site, component: &str) -> Vec<StatusRecord> {
