@@ -36,8 +36,8 @@ pub(crate) fn cases(scale: Scale) -> Vec<Case> {
         operations: components.min(BUSY_MAX).into(),
         make: Box::new(move || {
             let delays = draws(DAY_NANOS - 1, components as usize);
-            let ours = InShard::new(&delays, deed);
-            Sides::new(InHeap::new(&delays, deed), ours)
+            let ours = Measured::new(InShard::new(&delays), &delays, deed);
+            Sides::new(Measured::new(InHeap::new(&delays), &delays, deed), ours)
         }),
     };
     let mut cases: Vec<Case> = deeds
@@ -101,93 +101,56 @@ impl Component for Sleeper {
     }
 }
 
-struct InShard {
-    rig: Rig,
-    fired: Fired,
-    delays: Vec<u64>,
+/// Timers of which the first `busy` components each have one, or none. Each deed tells how long it
+/// took.
+trait Timers: 'static {
+    fn set(&mut self, busy: usize) -> Duration;
+    fn cancel(&mut self, busy: usize) -> Duration;
+    /// As many as there are of those components, whoever they belong to; each is set anew.
+    fn fire(&mut self, busy: usize) -> Duration;
+    /// When the next one is due, in nanoseconds; `u64::MAX` if there is none.
+    fn next_due(&mut self) -> u64;
+    fn fired(&self) -> &Fired;
+}
+
+/// Timers, what is done with them, and what the first time has come to.
+struct Measured<T> {
+    timers: T,
     deed: Deed,
-    /// What the first run has come to.
+    busy: usize,
     hash: Option<u64>,
 }
 
-impl InShard {
-    fn new(delays: &[u64], deed: Deed) -> Self {
-        let fired = Fired::default();
-        let note = fired.clone();
-        let descriptor = Descriptor::new("sleeps", "sleeper.log");
-        let sleeper = move |number| Sleeper(note.clone(), number);
-        let rig = Rig::new(delays.len() as u32, descriptor, sleeper);
-        let mut ours = InShard { rig, fired, delays: delays.to_vec(), deed, hash: None };
-        ours.set(0, delays.len());
+impl<T: Timers> Measured<T> {
+    fn new(mut timers: T, delays: &[u64], deed: Deed) -> Self {
+        let busy = delays.len().min(BUSY_MAX as usize);
+        timers.set(delays.len());
         if deed != Deed::Fire {
-            ours.cancel();
+            timers.cancel(busy);
         }
-        ours
-    }
-
-    fn busy(&self) -> usize {
-        self.delays.len().min(BUSY_MAX as usize)
-    }
-
-    /// The time that the turns take; filling the lane is the sender's.
-    fn tell(&mut self, first: usize, words: impl Iterator<Item = u64>) -> Duration {
-        let mut sent = 0;
-        for (number, word) in (first as u32..).zip(words) {
-            self.rig.lane.send(parcel(number, word));
-            sent += 1;
-        }
-        let begun = Instant::now();
-        let handled = self.rig.drain();
-        let taken = begun.elapsed();
-        assert_eq!(handled, sent);
-        taken
-    }
-
-    fn set(&mut self, first: usize, many: usize) -> Duration {
-        let delays = self.delays[first..first + many].to_vec();
-        self.tell(first, delays.into_iter().map(|delay| delay + 1))
-    }
-
-    fn cancel(&mut self) -> Duration {
-        self.tell(0, std::iter::repeat_n(CANCEL, self.busy()))
-    }
-
-    /// Time goes from one timer to the next, as in simulation.
-    fn fire(&mut self) -> Duration {
-        let mut left = self.busy();
-        let begun = Instant::now();
-        while left > 0 {
-            let due = self.rig.shard.next_due().expect("every one has a timer");
-            self.rig.clock.now = self.rig.clock.now.max(due);
-            left -= self.rig.turn(left);
-        }
-        begun.elapsed()
-    }
-
-    fn next_due(&mut self) -> u64 {
-        self.rig.shard.next_due().map_or(u64::MAX, |due| due.0)
+        Measured { timers, deed, busy, hash: None }
     }
 }
 
-impl Side for InShard {
+impl<T: Timers> Side for Measured<T> {
     fn run(&mut self) -> Duration {
-        let busy = self.busy();
+        let Measured { timers, busy, .. } = self;
         let (taken, state) = match self.deed {
             Deed::Set => {
-                let taken = self.set(0, busy);
-                let due = self.next_due();
-                self.cancel();
+                let taken = timers.set(*busy);
+                let due = timers.next_due();
+                timers.cancel(*busy);
                 (taken, due)
             }
             Deed::Cancel => {
-                self.set(0, busy);
-                let taken = self.cancel();
-                (taken, self.next_due())
+                timers.set(*busy);
+                let taken = timers.cancel(*busy);
+                (taken, timers.next_due())
             }
             Deed::Fire => {
-                let taken = self.fire();
-                let (order, fired) = self.fired.take();
-                assert_eq!(fired, busy as u64);
+                let taken = timers.fire(*busy);
+                let (order, fired) = timers.fired().take();
+                assert_eq!(fired, *busy as u64);
                 (taken, order)
             }
         };
@@ -200,6 +163,65 @@ impl Side for InShard {
     }
 }
 
+struct InShard {
+    rig: Rig,
+    fired: Fired,
+    delays: Vec<u64>,
+}
+
+impl InShard {
+    fn new(delays: &[u64]) -> Self {
+        let fired = Fired::default();
+        let note = fired.clone();
+        let descriptor = Descriptor::new("sleeps", "sleeper.log");
+        let sleeper = move |number| Sleeper(note.clone(), number);
+        let rig = Rig::new(delays.len() as u32, descriptor, sleeper);
+        InShard { rig, fired, delays: delays.to_vec() }
+    }
+
+    /// The time that the turns take; filling the lane is the sender's.
+    fn tell(&mut self, busy: usize, word: impl Fn(u64) -> u64) -> Duration {
+        for (number, delay) in (0..).zip(&self.delays[..busy]) {
+            self.rig.lane.send(parcel(number, word(*delay)));
+        }
+        let begun = Instant::now();
+        let handled = self.rig.drain();
+        let taken = begun.elapsed();
+        assert_eq!(handled, busy);
+        taken
+    }
+}
+
+impl Timers for InShard {
+    fn set(&mut self, busy: usize) -> Duration {
+        self.tell(busy, |delay| delay + 1)
+    }
+
+    fn cancel(&mut self, busy: usize) -> Duration {
+        self.tell(busy, |_| CANCEL)
+    }
+
+    /// Time goes from one timer to the next, as in simulation.
+    fn fire(&mut self, busy: usize) -> Duration {
+        let mut left = busy;
+        let begun = Instant::now();
+        while left > 0 {
+            let due = self.rig.shard.next_due().expect("every one has a timer");
+            self.rig.clock.now = self.rig.clock.now.max(due);
+            left -= self.rig.turn(left);
+        }
+        begun.elapsed()
+    }
+
+    fn next_due(&mut self) -> u64 {
+        self.rig.shard.next_due().map_or(u64::MAX, |due| due.0)
+    }
+
+    fn fired(&self) -> &Fired {
+        &self.fired
+    }
+}
+
 /// A heap in which what is cancelled stays until half of it is void.
 struct InHeap {
     heap: BinaryHeap<Reverse<(Moment, u64, u32)>>,
@@ -209,31 +231,18 @@ struct InHeap {
     void: usize,
     fired: Fired,
     delays: Vec<u64>,
-    deed: Deed,
-    hash: Option<u64>,
 }
 
 impl InHeap {
-    fn new(delays: &[u64], deed: Deed) -> Self {
-        let mut floor = InHeap {
+    fn new(delays: &[u64]) -> Self {
+        InHeap {
             heap: BinaryHeap::new(),
             live: vec![0; delays.len()],
             serial: 0,
             void: 0,
             fired: Fired::default(),
             delays: delays.to_vec(),
-            deed,
-            hash: None,
-        };
-        floor.set(delays.len());
-        if deed != Deed::Fire {
-            floor.cancel();
         }
-        floor
-    }
-
-    fn busy(&self) -> usize {
-        self.delays.len().min(BUSY_MAX as usize)
     }
 
     fn push(&mut self, at: Moment, number: u32) {
@@ -241,16 +250,18 @@ impl InHeap {
         self.live[number as usize] = self.serial;
         self.heap.push(Reverse((at, self.serial, number)));
     }
+}
 
-    fn set(&mut self, many: usize) -> Duration {
+impl Timers for InHeap {
+    fn set(&mut self, busy: usize) -> Duration {
         let begun = Instant::now();
-        (0..many).for_each(|number| self.push(Moment(self.delays[number] + 1), number as u32));
+        (0..busy).for_each(|number| self.push(Moment(self.delays[number] + 1), number as u32));
         begun.elapsed()
     }
 
-    fn cancel(&mut self) -> Duration {
+    fn cancel(&mut self, busy: usize) -> Duration {
         let begun = Instant::now();
-        for number in 0..self.busy() {
+        for number in 0..busy {
             self.live[number] = 0;
             self.void += 1;
             if self.void > self.heap.len() / 2 {
@@ -261,9 +272,9 @@ impl InHeap {
         begun.elapsed()
     }
 
-    fn fire(&mut self) -> Duration {
+    fn fire(&mut self, busy: usize) -> Duration {
         let begun = Instant::now();
-        for _ in 0..self.busy() {
+        for _ in 0..busy {
             let Reverse((at, _, number)) = self.heap.pop().expect("every one has a timer");
             self.fired.note(number);
             self.push(at + DAY, number);
@@ -280,36 +291,9 @@ impl InHeap {
         }
         u64::MAX
     }
-}
 
-impl Side for InHeap {
-    fn run(&mut self) -> Duration {
-        let busy = self.busy();
-        let (taken, state) = match self.deed {
-            Deed::Set => {
-                let taken = self.set(busy);
-                let due = self.next_due();
-                self.cancel();
-                (taken, due)
-            }
-            Deed::Cancel => {
-                self.set(busy);
-                let taken = self.cancel();
-                (taken, self.next_due())
-            }
-            Deed::Fire => {
-                let taken = self.fire();
-                let (order, fired) = self.fired.take();
-                assert_eq!(fired, busy as u64);
-                (taken, order)
-            }
-        };
-        self.hash.get_or_insert(hash([state]));
-        taken
-    }
-
-    fn finish(self: Box<Self>) -> u64 {
-        self.hash.unwrap_or_default()
+    fn fired(&self) -> &Fired {
+        &self.fired
     }
 }
 
