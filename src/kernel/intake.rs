@@ -4,9 +4,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use contract::effect::WordSlip;
 use crossbeam_channel::Receiver;
 
-use crate::parcel::{Parcel, WordSlip};
+use crate::parcel::Parcel;
 use crate::pipe::{Inlet, Outlet, pipe};
 
 /// A pipe with fewer words than this, and than were asked for, is left alone for the rest of a
@@ -68,6 +69,12 @@ impl Batch {
     #[inline]
     pub(crate) fn parts(&mut self) -> (&[WordSlip], &mut usize) {
         (self.words.as_ref().map_or(&[], |words| words), &mut self.begun)
+    }
+
+    /// How many of its words have been begun with.
+    #[inline]
+    pub(crate) fn begun(&self) -> usize {
+        self.begun
     }
 
     /// Takes the first parcel out.

@@ -9,13 +9,14 @@ use std::task::Waker;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use contract::effect::WordSlip;
 use contract::id::ComponentId;
 use contract::message::Message;
 
 use crate::bell::Bell;
 use crate::intake::{Batch, Intake};
 use crate::order::Order;
-use crate::parcel::{Parcel, WordSlip};
+use crate::parcel::Parcel;
 use crate::pipe::Inlet;
 use crate::unwind::discard;
 
@@ -74,8 +75,11 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Orders {
     queue: Mutex<VecDeque<Order>>,
+    /// [`RETIRED`] if they are those of an end that has been replaced.
     waiting: AtomicUsize,
 }
+
+const RETIRED: usize = usize::MAX;
 
 impl Orders {
     fn is_empty(&self) -> bool {
@@ -94,12 +98,23 @@ impl Orders {
             return None;
         }
         let mut queue = self.queue();
-        let order = queue.pop_front();
+        // There is none in that of a replaced end, which goes on to look as if.
+        let order = queue.pop_front()?;
         self.waiting.store(queue.len(), Ordering::Release);
         if queue.is_empty() && queue.capacity() > ORDERS_KEPT {
             *queue = VecDeque::new();
         }
-        order
+        Some(order)
+    }
+
+    /// Drops what waits, and looks as if there were orders from now on: a look at that is all that
+    /// a carrier takes after each hook, and one that is given up is to look more closely.
+    fn retire(&self) {
+        let mut queue = self.queue();
+        self.waiting.store(RETIRED, Ordering::Release);
+        let orders = std::mem::take(&mut *queue);
+        drop(queue);
+        orders.into_iter().for_each(discard);
     }
 
     /// Drops what waits, one by one: orders hold component code.
@@ -257,7 +272,7 @@ impl Lane {
         intake.take_back(self.shared.begun());
         drop(intake);
         let old = std::mem::take(&mut *self.shared.orders());
-        old.discard_all();
+        old.retire();
         self.shared.end(epoch)
     }
 }
@@ -406,9 +421,14 @@ impl LaneEnd {
     /// seconds: one that sees orders waiting takes [`LaneEnd::begin_steadily`] instead, and what
     /// was counted here has long been seen by then.
     #[inline]
-    pub(crate) fn begin(&self) {
-        let begun = &self.shared.begun.0;
-        begun.store(begun.load(Ordering::Relaxed) + 1, Ordering::Release);
+    pub(crate) fn begin(&self, begun: u64) {
+        self.shared.begun.0.store(begun, Ordering::Release);
+    }
+
+    /// How many parcels carriers have begun with.
+    #[inline]
+    pub(crate) fn begun(&self) -> u64 {
+        self.shared.begun()
     }
 
     /// The same, at any time; false if the carrier has been replaced, and the parcel is its
@@ -417,7 +437,7 @@ impl LaneEnd {
         let _intake = self.shared.intake();
         let is_present = !self.is_retired();
         if is_present {
-            self.begin();
+            self.begin(self.begun() + 1);
         }
         is_present
     }
@@ -527,7 +547,9 @@ mod tests {
         assert_eq!(newest.take_all_mail().len(), 1);
         assert!(newest.orders.is_empty(), "the executive gives them anew");
         lane.order(Order::Stop(id, Generation(2)));
-        assert!(old.orders.is_empty() && new.orders.is_empty(), "theirs are over");
+        let waits = |end: &LaneEnd| end.orders.queue().len();
+        assert_eq!((waits(&old), waits(&new)), (0, 0), "theirs are over");
+        assert!(old.has_orders() && new.has_orders(), "they are to look more closely");
         assert!(!newest.orders.is_empty());
     }
 

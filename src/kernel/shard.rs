@@ -25,34 +25,23 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use contract::effect::Effect;
-use contract::time::{Moment, WallTime};
+use contract::time::{Clock, Moment};
 
 use crate::board::{Board, Pulse};
 use crate::intake::Batch;
 use crate::interpose::Interposer;
 use crate::lane::{Lane, LaneEnd, Way};
 use crate::order::{Order, Output};
-use crate::parcel::Parcel;
 use crate::timers::{Timer, Timers};
 use crate::unwind::{discard, keep_quiet};
 use commit::Numbers;
-use queue::Queue;
+use queue::{Local, Near};
 use run::Source;
 use slot::{Life, Slot};
 use stall::{Instead, Stalled};
 
 /// Mail is taken from one source this many times before the next has its turn.
 const STRIDE: usize = 64;
-
-/// What time it is, on both clocks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Clock {
-    /// The host's monotonic clock.
-    pub now: Moment,
-    /// The site's wall clock.
-    pub utc: WallTime,
-}
 
 /// What a turn did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -76,10 +65,10 @@ pub struct Shard {
     ways: Vec<Option<Way>>,
     board: Arc<Board>,
     pulse: Arc<Pulse>,
-    /// Mail between components of this shard, which needs no lane: what has been sent, and
-    /// before that what is being handed over.
-    local: VecDeque<Parcel>,
-    near: Queue,
+    /// What the hook being called has asked for; and mail between components of this shard, which
+    /// needs no lane: what has been sent, and before that what is being handed over.
+    local: Local,
+    near: Near,
     /// Mail that has been taken out of the lane.
     batch: Batch,
     /// Running components with mail in their inbox.
@@ -93,8 +82,6 @@ pub struct Shard {
     /// Full inboxes here, and shards that want to know when there is room.
     askers: Vec<(u32, u8)>,
     timers: Timers,
-    /// What the hook being called has asked for; empty between hooks.
-    effects: Vec<Effect>,
     numbers: Numbers,
     /// Which source of mail the next turn begins with.
     first_source: usize,
@@ -143,8 +130,8 @@ impl Shard {
             ways: Vec::new(),
             board,
             pulse,
-            local: VecDeque::new(),
-            near: Queue::default(),
+            local: Local::default(),
+            near: Near::default(),
             batch: Batch::default(),
             ready: VecDeque::new(),
             waiting: VecDeque::new(),
@@ -152,7 +139,6 @@ impl Shard {
             looked_for_knots: false,
             askers: Vec::new(),
             timers: Timers::default(),
-            effects: Vec::new(),
             numbers: Numbers::default(),
             first_source: 0,
             clock: Clock::default(),
@@ -369,8 +355,9 @@ impl Drop for Shard {
             discard(slot.life);
             slot.rest.into_parcels().for_each(discard);
         }
-        let queues = [self.near.take_all(), std::mem::take(&mut self.local)];
-        queues.into_iter().flatten().for_each(discard);
+        let waiting = [self.near.take_all(), self.local.take_all()];
+        waiting.into_iter().flatten().for_each(discard);
+        self.local.forget_asked();
         discard(self.batch.other.take());
     }
 }
