@@ -53,6 +53,12 @@ impl Local {
         self.sent = self.asked.words.len();
     }
 
+    /// Those words have been sent otherwise.
+    #[inline]
+    pub(super) fn drop_words(&mut self) {
+        self.asked.words.truncate(self.sent);
+    }
+
     /// Takes those words, to be sent otherwise.
     pub(super) fn take_words(&mut self) -> Vec<WordSlip> {
         let mut words = std::mem::take(&mut self.words);
@@ -76,14 +82,14 @@ impl Local {
 
     /// The hook has failed.
     pub(super) fn keep_logs_only(&mut self) {
-        self.asked.words.truncate(self.sent);
+        self.drop_words();
         let is_other = |effect: &mut Effect| !matches!(effect, Effect::Log(_));
         self.asked.others.extract_if(.., is_other).for_each(discard);
     }
 
     /// What the hook has asked for has no effect.
     pub(super) fn forget_asked(&mut self) {
-        self.asked.words.truncate(self.sent);
+        self.drop_words();
         self.asked.others.drain(..).for_each(discard);
     }
 

@@ -15,9 +15,9 @@ use super::commit::Numbers;
 use super::queue::{Local, Near, is_other};
 use super::slot::{Life, Phase, Slot};
 use super::{Clock, Shard};
-use crate::board::Pulse;
+use crate::board::{Board, Pulse};
 use crate::intake::Batch;
-use crate::lane::LaneEnd;
+use crate::lane::{LaneEnd, Way};
 use crate::order::Output;
 use crate::parcel::{MessageSlip, Parcel};
 use crate::prefetch::prefetch;
@@ -168,8 +168,9 @@ impl Shard {
 
     /// What it takes to hand messages over, and the two queues that they come from.
     fn hands(&mut self) -> (Hands<'_>, &mut Near, &mut Batch) {
-        let Shard { slots, pulse, end, local, near, batch, numbers, clock, .. } = self;
-        (Hands { slots, pulse, end, local, numbers, clock, shard: self.number }, near, batch)
+        let Shard { slots, pulse, end, local, near, batch, numbers, ways, board, clock, .. } = self;
+        let shard = self.number;
+        (Hands { slots, pulse, end, local, numbers, ways, board, clock, shard }, near, batch)
     }
 
     /// Carries out what the hook has asked for that was handed the first message of a queue, or
@@ -240,13 +241,15 @@ struct Hands<'a> {
     end: &'a LaneEnd,
     local: &'a mut Local,
     numbers: &'a mut Numbers,
+    ways: &'a mut [Option<Way>],
+    board: &'a Board,
     clock: &'a Clock,
     shard: u8,
 }
 
 /// What has become of a message.
 enum Handed {
-    /// It was handled, and nothing else came of it than, at most, words to neighbours.
+    /// It was handled, and nothing else came of it than, at most, words that are on their way.
     Plainly,
     /// It is not to be handed over just like that.
     Not,
@@ -290,7 +293,7 @@ impl Hands<'_> {
             Some(slot) if to.shard() == self.shard && !slot.has_mail => slot,
             _ => return Handed::Not,
         };
-        let Slot { life, block, .. } = slot;
+        let Slot { life, block, rest, .. } = slot;
         let life = match life {
             Some(life) if life.phase == Phase::Running => life,
             _ => return Handed::Not,
@@ -309,20 +312,33 @@ impl Hands<'_> {
             return Handed::Back(result);
         }
         // What most messages bring about, if anything. All else is seen to outside.
-        match self.local.only_words() {
-            Some([]) => Handed::Plainly,
-            Some(words)
-                if words.iter().all(|word| word.to.shard() == self.shard)
-                    && !block.cell(to).is_over(generation) =>
-            {
-                for word in words {
-                    word.number = self.numbers.next(self.end);
-                }
-                self.local.note_sent();
-                Handed::Plainly
-            }
-            _ => Handed::Back(result),
+        let Some(words) = self.local.only_words() else { return Handed::Back(result) };
+        if words.is_empty() {
+            return Handed::Plainly;
         }
+        if block.cell(to).is_over(generation) {
+            return Handed::Back(result);
+        }
+        if words.iter().all(|word| word.to.shard() == self.shard) {
+            for word in words {
+                word.number = self.numbers.next(self.end);
+            }
+            self.local.note_sent();
+            return Handed::Plainly;
+        }
+        let is_unpressed = rest.outbox.is_empty() && !self.board.is_pressed();
+        if is_unpressed && self.send_away() { Handed::Plainly } else { Handed::Back(result) }
+    }
+
+    /// Sends the only word that the hook has asked for to another shard, if something has been
+    /// sent there before. Answers false if there is more to it.
+    #[inline]
+    fn send_away(&mut self) -> bool {
+        let Some(&mut [word]) = self.local.only_words() else { return false };
+        let Some(Some(way)) = self.ways.get_mut(usize::from(word.to.shard())) else { return false };
+        way.send_word(WordSlip { number: self.numbers.next(self.end), ..word });
+        self.local.drop_words();
+        true
     }
 
     /// Has what is needed soon fetched from memory.
