@@ -71,6 +71,8 @@ pub struct Shard {
     near: Near,
     /// Mail that has been taken out of the lane.
     batch: Batch,
+    /// The lane had no more for this turn.
+    is_lane_dry: bool,
     /// Running components with mail in their inbox.
     ready: VecDeque<u32>,
     /// Components with messages that their receivers have no room for.
@@ -133,6 +135,7 @@ impl Shard {
             local: Local::default(),
             near: Near::default(),
             batch: Batch::default(),
+            is_lane_dry: false,
             ready: VecDeque::new(),
             waiting: VecDeque::new(),
             relieved: false,
@@ -212,7 +215,7 @@ impl Shard {
         self.has_mail()
             || self.end.is_retired()
             || self.relieved && !self.waiting.is_empty()
-            || self.next_due().is_some_and(|due| due <= now)
+            || self.timers.may_be_due(now) && self.next_due().is_some_and(|due| due <= now)
     }
 
     fn has_mail(&self) -> bool {
@@ -323,6 +326,7 @@ impl Shard {
         self.clock = clock;
         self.base = clock.now;
         self.pulse.turn(clock.now);
+        self.is_lane_dry = false;
         self.end.begin_turn();
     }
 

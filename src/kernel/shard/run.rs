@@ -201,7 +201,7 @@ impl Shard {
                 self.near.take_from(&mut self.local);
                 !self.near.is_empty()
             }
-            Source::Lane => !self.batch.is_empty() || self.fill_batch(),
+            Source::Lane => !self.batch.is_empty() || !self.is_lane_dry && self.fill_batch(),
         }
     }
 
@@ -225,7 +225,8 @@ impl Shard {
             let soon = words.iter().take(FETCH_COMPONENT);
             soon.for_each(|word| fetch_component(&self.slots, word.to));
         }
-        !self.batch.is_empty()
+        self.is_lane_dry = self.batch.is_empty();
+        !self.is_lane_dry
     }
 
     /// Whether there are more components than stay in a processor's cache by themselves.
