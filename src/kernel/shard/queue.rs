@@ -66,6 +66,21 @@ impl Local {
         words
     }
 
+    /// Takes the message that the hook has asked to be sent to a component of `shard`, if it has
+    /// asked for nothing else.
+    pub(super) fn take_only_message(&mut self, shard: u8) -> Option<(ComponentId, Message)> {
+        let has_words = self.asked.words.len() > self.sent;
+        let is_it =
+            |other: &mut Effect| matches!(other, Effect::Send { to, .. } if to.shard() == shard);
+        if has_words || self.asked.others.len() != 1 {
+            return None;
+        }
+        let Some(Effect::Send { to, message }) = self.asked.others.pop_if(is_it) else {
+            return None;
+        };
+        Some((to, message))
+    }
+
     /// Takes what the hook has asked for beside words.
     pub(super) fn take_others(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.asked.others)

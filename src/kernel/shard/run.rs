@@ -250,7 +250,7 @@ struct Hands<'a> {
 
 /// What has become of a message.
 enum Handed {
-    /// It was handled, and nothing else came of it than, at most, words that are on their way.
+    /// It was handled, and nothing else came of it than, at most, messages that are on their way.
     Plainly,
     /// It is not to be handed over just like that.
     Not,
@@ -313,13 +313,15 @@ impl Hands<'_> {
             return Handed::Back(result);
         }
         // What most messages bring about, if anything. All else is seen to outside.
-        let Some(words) = self.local.only_words() else { return Handed::Back(result) };
-        if words.is_empty() {
+        if !self.local.has_asked() {
             return Handed::Plainly;
         }
         if block.cell(to).is_over(generation) {
             return Handed::Back(result);
         }
+        let Some(words) = self.local.only_words() else {
+            return if self.send_value(to) { Handed::Plainly } else { Handed::Back(result) };
+        };
         if words.iter().all(|word| word.to.shard() == self.shard) {
             for word in words {
                 word.number = self.numbers.next(self.end);
@@ -339,6 +341,16 @@ impl Hands<'_> {
         let Some(Some(way)) = self.ways.get_mut(usize::from(word.to.shard())) else { return false };
         way.send_word(WordSlip { number: self.numbers.next(self.end), ..word });
         self.local.drop_words();
+        true
+    }
+
+    /// Sends the only typed message that the hook has asked for to a neighbour. Answers false if
+    /// there is more to it.
+    #[inline(never)]
+    fn send_value(&mut self, from: ComponentId) -> bool {
+        let Some((to, message)) = self.local.take_only_message(self.shard) else { return false };
+        let number = self.numbers.next(self.end);
+        self.local.push(Parcel::Message { to, from, number, message });
         true
     }
 
