@@ -107,14 +107,12 @@ impl Orders {
         Some(order)
     }
 
-    /// Drops what waits, and looks as if there were orders from now on: a look at that is all that
-    /// a carrier takes after each hook, and one that is given up is to look more closely.
-    fn retire(&self) {
+    /// Looks as if there were orders from now on: a look at that is all that a carrier takes after
+    /// each hook, and one that is given up is to look more closely. What waits is answered.
+    fn retire(&self) -> VecDeque<Order> {
         let mut queue = self.queue();
         self.waiting.store(RETIRED, Ordering::Release);
-        let orders = std::mem::take(&mut *queue);
-        drop(queue);
-        orders.into_iter().for_each(discard);
+        std::mem::take(&mut *queue)
     }
 
     /// Drops what waits, one by one: orders hold component code.
@@ -264,6 +262,10 @@ impl Lane {
     /// before the new carrier's first turn, for what comes for a slot that is not there is lost.
     pub fn replace_end(&self) -> LaneEnd {
         let mut epoch = 0;
+        // First of all: its hook may come back at this very moment, and what lies behind the message
+        // in its hands is not to be begun with once it has been taken back.
+        let old = std::mem::take(&mut *self.shared.orders());
+        let orders = old.retire();
         // Nothing is taken out meanwhile.
         let mut intake = self.shared.intake();
         self.shared.bell.pass_on(|| {
@@ -271,8 +273,7 @@ impl Lane {
         });
         intake.take_back(self.shared.begun());
         drop(intake);
-        let old = std::mem::take(&mut *self.shared.orders());
-        old.retire();
+        orders.into_iter().for_each(discard);
         self.shared.end(epoch)
     }
 }
@@ -551,6 +552,26 @@ mod tests {
         assert_eq!((waits(&old), waits(&new)), (0, 0), "theirs are over");
         assert!(old.has_orders() && new.has_orders(), "they are to look more closely");
         assert!(!newest.orders.is_empty());
+    }
+
+    /// Looks whether orders seem to wait at the moment at which an end is retired.
+    struct Looks(LaneEnd, AtomicBool);
+
+    impl Wake for Looks {
+        fn wake(self: Arc<Self>) {
+            assert!(self.0.is_retired());
+            self.1.store(self.0.has_orders(), Ordering::Relaxed);
+        }
+    }
+
+    /// A look at the orders is all that a carrier takes after each hook.
+    #[test]
+    fn an_end_that_is_retired_looks_as_if_orders_waited_from_the_beginning() {
+        let (lane, old) = lane();
+        let looks = Arc::new(Looks(old.clone(), AtomicBool::new(false)));
+        assert!(old.park(&Waker::from(Arc::clone(&looks))));
+        lane.replace_end();
+        assert!(looks.1.load(Ordering::Relaxed));
     }
 
     #[test]
