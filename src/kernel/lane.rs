@@ -418,9 +418,10 @@ impl LaneEnd {
     /// The carrier begins to hand over the next parcel that it has taken. If it does not come
     /// back, that one is lost with it until it does; those behind it are its successor's.
     ///
-    /// Without a lock, for a carrier is replaced only when it has not followed an order for
-    /// seconds: one that sees orders waiting takes [`LaneEnd::begin_steadily`] instead, and what
-    /// was counted here has long been seen by then.
+    /// Without a lock, for a carrier is replaced only when it has not come back for seconds: what
+    /// was counted here has long been seen by then, and one that sees orders waiting takes
+    /// [`LaneEnd::begin_steadily`] instead. If it comes back between that look and this count, one
+    /// message comes twice, and the count is not right until its successor counts on.
     #[inline]
     pub(crate) fn begin(&self, begun: u64) {
         self.shared.begun.0.store(begun, Ordering::Release);
@@ -572,6 +573,31 @@ mod tests {
         assert!(old.park(&Waker::from(Arc::clone(&looks))));
         lane.replace_end();
         assert!(looks.1.load(Ordering::Relaxed));
+    }
+
+    /// A hook comes back at the very moment at which its carrier is lost, and the next word has
+    /// been begun with by then.
+    #[test]
+    fn a_lost_carrier_that_counts_too_late_costs_no_mail() {
+        let (lane, old) = lane();
+        let id = ComponentId::new(0, 0);
+        let mut way = lane.way();
+        let word = |number| WordSlip { to: id, from: ComponentId::OUTSIDE, number, word: 0 };
+        (1..=8).for_each(|number| way.send_word(word(number)));
+        let (mut batch, mut next) = (Batch::default(), Batch::default());
+        old.take_mail(4, &mut batch);
+        old.begin(1);
+        let new = lane.replace_end();
+        new.take_mail(2, &mut next);
+        (2..=3).for_each(|begun| new.begin(begun));
+        next = Batch::default();
+        new.take_mail(2, &mut next);
+        old.begin(2);
+        let newest = lane.replace_end();
+        let left = newest.take_all_mail();
+        let left: Vec<u32> =
+            left.iter().filter_map(Parcel::message_id).map(|id| id.number).collect();
+        assert_eq!(left, [4, 5, 6, 7, 8]);
     }
 
     #[test]
