@@ -293,7 +293,7 @@ impl Hands<'_> {
             Some(slot) if to.shard() == self.shard && !slot.has_mail => slot,
             _ => return Handed::Not,
         };
-        let Slot { life, block, rest, .. } = slot;
+        let Slot { life, block, .. } = slot;
         let life = match life {
             Some(life) if life.phase == Phase::Running => life,
             _ => return Handed::Not,
@@ -326,8 +326,9 @@ impl Hands<'_> {
             self.local.note_sent();
             return Handed::Plainly;
         }
-        let is_unpressed = rest.outbox.is_empty() && !self.board.is_pressed();
-        if is_unpressed && self.send_away() { Handed::Plainly } else { Handed::Back(result) }
+        // Nothing waits with any sender of this shard, or there would be no run.
+        let is_sent = !self.board.is_pressed() && self.send_away();
+        if is_sent { Handed::Plainly } else { Handed::Back(result) }
     }
 
     /// Sends the only word that the hook has asked for to another shard, if something has been
