@@ -355,9 +355,10 @@ impl Drop for Shard {
             discard(slot.life);
             slot.rest.into_parcels().for_each(discard);
         }
+        // An interposer may have panicked between a hook and what it has asked for.
+        self.local.forget_asked();
         let waiting = [self.near.take_all(), self.local.take_all()];
         waiting.into_iter().flatten().for_each(discard);
-        self.local.forget_asked();
         discard(self.batch.other.take());
     }
 }

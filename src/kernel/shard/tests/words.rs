@@ -12,7 +12,9 @@ use contract::message::{Message, MessageType};
 use contract::time::Moment;
 
 use super::rig::{Called, GEN, Rig, plain};
+use crate::interpose::{CallVerdict, Envelope, Hook, HookCall, Interposer, MessageVerdict};
 use crate::order::Order;
+use crate::unwind::guarded;
 
 /// A number that is no word.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -276,4 +278,40 @@ fn what_a_start_and_its_pause_have_sent_stays_in_order() {
         };
         assert_eq!(rig.journal.take(), expected);
     }
+}
+
+/// Panics when it is asked about a pause hook.
+struct Broken;
+
+impl Interposer for Broken {
+    fn on_message(&mut self, _: &Envelope<'_>) -> MessageVerdict {
+        MessageVerdict::Pass
+    }
+
+    fn on_call(&mut self, call: &HookCall<'_>) -> CallVerdict {
+        assert!(!matches!(call.hook, Hook::Pause), "it is broken");
+        CallVerdict::Pass
+    }
+}
+
+/// What a hook has asked for is neither sent nor in the way.
+#[test]
+fn a_shard_whose_interposer_has_panicked_goes_away_like_any_other() {
+    let mut rig = Rig::new(1);
+    let sink = rig.sink(0, plain);
+    let script = move |called: Called<'_>, cx: &mut Context<'_>| {
+        if let Called::Start = called {
+            cx.send(sink, Message::Word(1));
+        }
+        Ok(())
+    };
+    let ids = [(); 2].map(|()| rig.puppet(0, plain, script));
+    rig.turns();
+    rig.shards[0].set_interposer(Some(Box::new(Broken)));
+    for (id, then_pause) in ids.into_iter().zip([false, true]) {
+        rig.set(id, State::Running, GEN);
+        rig.order(start(id, then_pause), 0);
+    }
+    assert!(guarded(|| rig.turns()).is_err());
+    assert!(guarded(|| drop(rig)).is_ok());
 }
