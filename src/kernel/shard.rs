@@ -300,7 +300,7 @@ impl Shard {
     ) -> (usize, bool) {
         let mut told = out.len();
         for served in 0..most {
-            if !take(self, out) {
+            if self.end.is_retired() || !take(self, out) {
                 return (served, false);
             }
             if self.is_stuck() || out.len() > told && self.has_urgent(&out[told..]) {

@@ -59,7 +59,8 @@ impl Shard {
         out: &mut Vec<Output>,
     ) -> (usize, bool) {
         let mut handed = 0;
-        while handed < most && self.has_at_hand(source) {
+        // What was handed over is dropped, which may take so long that the carrier is given up.
+        while handed < most && !self.end.is_retired() && self.has_at_hand(source) {
             let (told, done) = (out.len(), self.done(source));
             let result = match self.is_plain() {
                 true => guarded(|| self.run(source, most - handed)),
@@ -149,6 +150,11 @@ impl Shard {
                 true => hands.hand_over_other(others),
             };
             match handed {
+                // Its value has been dropped since orders were looked for.
+                Handed::Plainly if is_other(word) && hands.end.has_orders() => {
+                    *done = at + 1;
+                    return Stop::Done;
+                }
                 Handed::Plainly => {}
                 Handed::Not => return Stop::Other,
                 Handed::Back(result) => return Stop::Back(result),

@@ -1,6 +1,7 @@
 //! What one hook sends, word or not, to neighbours or to another shard: all of it in order if it
 //! comes back well, and nothing of it if it does not.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use contract::time::Moment;
 
 use super::rig::{Called, GEN, Rig, plain};
 use crate::interpose::{CallVerdict, Envelope, Hook, HookCall, Interposer, MessageVerdict};
+use crate::lane::Lane;
 use crate::order::Order;
+use crate::parcel::Parcel;
 use crate::unwind::guarded;
 
 /// A number that is no word.
@@ -314,4 +317,74 @@ fn a_shard_whose_interposer_has_panicked_goes_away_like_any_other() {
     }
     assert!(guarded(|| rig.turns()).is_err());
     assert!(guarded(|| drop(rig)).is_ok());
+}
+
+/// A carrier is lost while this is dropped.
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+struct Hangs {
+    #[serde(skip)]
+    lane: Option<Lane>,
+}
+
+impl fmt::Debug for Hangs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hangs")
+    }
+}
+
+impl Drop for Hangs {
+    fn drop(&mut self) {
+        if let Some(lane) = self.lane.take() {
+            lane.replace_end();
+        }
+    }
+}
+
+impl MessageType for Hangs {
+    const NAME: &'static str = "Hangs";
+}
+
+/// It comes from a neighbour or out of the lane, and next is another message or a timer.
+#[test]
+fn a_carrier_that_is_lost_as_a_message_is_dropped_calls_no_other_hook() {
+    for (is_near, is_timer) in [(true, false), (false, false), (true, true), (false, true)] {
+        let mut rig = Rig::new(1);
+        let journal = rig.journal.clone();
+        let sink = rig.puppet(0, plain, move |called, cx| {
+            match called {
+                Called::Message(message) => {
+                    journal.note(message.name());
+                    match is_timer {
+                        true => cx.after(Duration::ZERO, "soon"),
+                        false => cx.send(cx.id(), Message::Word(1)),
+                    }
+                }
+                Called::Timer(key) => journal.note(key),
+                _ => {}
+            }
+            Ok(())
+        });
+        let lane = rig.lanes[0].clone();
+        let sender = rig.puppet(0, plain, move |called, cx| {
+            if let Called::Message(_) = called {
+                cx.send(sink, Message::of(Hangs { lane: Some(lane.clone()) }));
+                cx.send(sink, Message::Word(2));
+            }
+            Ok(())
+        });
+        [sink, sender].into_iter().for_each(|id| rig.start(id, GEN));
+        if is_near {
+            rig.tell(sender, 0);
+        } else {
+            let lane = &rig.lanes[0];
+            lane.tell(sink, Message::of(Hangs { lane: Some(lane.clone()) }));
+            lane.tell(sink, Message::Word(3));
+        }
+        while rig.step(0).more {}
+        assert!(rig.shards[0].is_retired());
+        assert_eq!(rig.journal.take(), ["Hangs"], "{is_near} {is_timer}");
+        let left = rig.lanes[0].replace_end().take_all_mail();
+        assert_eq!(left.len(), usize::from(!is_timer) + 1);
+        assert!(left.iter().all(|parcel| matches!(parcel, Parcel::Message { .. })), "{left:?}");
+    }
 }
