@@ -6,8 +6,8 @@ use contract::{Answer, Effect, Fault, Reply};
 use crate::bench::{Bench, Timer};
 
 impl Bench {
-    /// Carries what it asked for out if the hook went well; of a failed hook only the log lines remain,
-    /// and its life is over.
+    /// Carries what it asked for out if the hook went well; of a failed hook only the log lines
+    /// remain, and its life is over.
     #[track_caller]
     pub(crate) fn carry_out<R>(&mut self, outcome: Result<R, Fault>, asked: Asked) -> Option<R> {
         match outcome {

@@ -221,7 +221,8 @@ impl Intake {
 
     /// The carrier is lost: the words that it has taken out and not begun with are there again.
     pub(crate) fn take_back(&mut self, begun: u64) {
-        let begun = usize::try_from(begun - self.begun_before).unwrap_or(usize::MAX);
+        // Too low a count, of one that was lost before, has some of them come again; none is lost.
+        let begun = usize::try_from(begun.saturating_sub(self.begun_before)).unwrap_or(usize::MAX);
         for word in self.words.get(begun..).unwrap_or_default().iter().rev() {
             self.left.push_front(*word);
         }

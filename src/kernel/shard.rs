@@ -303,7 +303,7 @@ impl Shard {
     ) -> (usize, bool) {
         let mut told = out.len();
         for served in 0..most {
-            if !take(self, out) {
+            if self.end.is_retired() || !take(self, out) {
                 return (served, false);
             }
             if self.is_stuck() || out.len() > told && self.has_urgent(&out[told..]) {
@@ -359,9 +359,10 @@ impl Drop for Shard {
             discard(slot.life);
             slot.rest.into_parcels().for_each(discard);
         }
+        // An interposer may have panicked between a hook and what it has asked for.
+        self.local.forget_asked();
         let waiting = [self.near.take_all(), self.local.take_all()];
         waiting.into_iter().flatten().for_each(discard);
-        self.local.forget_asked();
         discard(self.batch.other.take());
     }
 }

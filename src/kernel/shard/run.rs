@@ -59,7 +59,8 @@ impl Shard {
         out: &mut Vec<Output>,
     ) -> (usize, bool) {
         let mut handed = 0;
-        while handed < most && self.has_at_hand(source) {
+        // What was handed over is dropped, which may take so long that the carrier is given up.
+        while handed < most && !self.end.is_retired() && self.has_at_hand(source) {
             let (told, done) = (out.len(), self.done(source));
             let result = match self.is_plain() {
                 true => guarded(|| self.run(source, most - handed)),
@@ -149,6 +150,11 @@ impl Shard {
                 true => hands.hand_over_other(others),
             };
             match handed {
+                // Its value has been dropped since orders were looked for.
+                Handed::Plainly if is_other(word) && hands.end.has_orders() => {
+                    *done = at + 1;
+                    return Stop::Done;
+                }
                 Handed::Plainly => {}
                 Handed::Not => return Stop::Other,
                 Handed::Back(result) => return Stop::Back(result),
@@ -294,7 +300,7 @@ impl Hands<'_> {
             Some(slot) if to.shard() == self.shard && !slot.has_mail => slot,
             _ => return Handed::Not,
         };
-        let Slot { life, block, rest, .. } = slot;
+        let Slot { life, block, .. } = slot;
         let life = match life {
             Some(life) if life.phase == Phase::Running => life,
             _ => return Handed::Not,
@@ -329,8 +335,9 @@ impl Hands<'_> {
             self.local.note_sent();
             return Handed::Plainly;
         }
-        let is_unpressed = rest.outbox.is_empty() && !self.board.is_pressed();
-        if is_unpressed && self.send_away() { Handed::Plainly } else { Handed::Back(result) }
+        // Nothing waits with any sender of this shard, or there would be no run.
+        let is_sent = !self.board.is_pressed() && self.send_away();
+        if is_sent { Handed::Plainly } else { Handed::Back(result) }
     }
 
     /// Sends the only word that the hook has asked for to another shard, if something has been
