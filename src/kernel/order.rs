@@ -254,9 +254,59 @@ pub enum Output {
         generation: Generation,
         /// From whom.
         from: ComponentId,
-        /// "message NAME ID", "timer KEY" or "answer TICKET"; a hook's name otherwise.
-        what: String,
+        /// Which hook was called, and for what.
+        what: Called,
     },
+}
+
+/// What a hook was called for. In words it is "message NAME ID", "timer KEY", "answer TICKET" or
+/// the name of another hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Called {
+    /// `message`, to be handed that one.
+    Message {
+        /// What kind of message.
+        name: &'static str,
+        /// Which.
+        id: MessageId,
+    },
+    /// `timer`, with that key.
+    Timer(&'static str),
+    /// `answer`, to that request.
+    Answer(Ticket),
+    /// The hook of that name.
+    Hook(&'static str),
+}
+
+impl Called {
+    /// The name of the hook.
+    pub fn hook(&self) -> &'static str {
+        match self {
+            Called::Message { .. } => "message",
+            Called::Timer(_) => "timer",
+            Called::Answer(_) => "answer",
+            Called::Hook(name) => name,
+        }
+    }
+
+    /// Which message it was handed, if it was handed one.
+    pub fn message_id(&self) -> Option<MessageId> {
+        match self {
+            Called::Message { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Called {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Called::Message { name, id } => write!(f, "message {name} {id}"),
+            Called::Timer(key) => write!(f, "timer {key}"),
+            Called::Answer(ticket) => write!(f, "answer {ticket}"),
+            Called::Hook(name) => f.write_str(name),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use contract::id::{Generation, MessageId, OpId, Ticket};
 use contract::lifecycle::{Code, Exit, State, Substate};
 use contract::status::Severity;
 use contract::time::{Moment, duration_text};
+use kernel::Called;
 
 use crate::faults::Injected;
 
@@ -112,8 +113,8 @@ pub enum What {
         generation: Generation,
         /// From which component; none for what comes from no component.
         from: Option<Arc<str>>,
-        /// "message NAME ID", "timer KEY" or "answer TICKET".
-        what: String,
+        /// Which hook was called, and for what.
+        what: Called,
     },
     /// A message was set aside and will not be delivered.
     SetAside {
@@ -266,11 +267,12 @@ impl Event {
     /// Whether the component of that name was handed `what`: "message NAME", "timer KEY" or
     /// "answer TICKET", or the first words of it, such as "message".
     pub fn delivered(&self, name: &str, what: &str) -> bool {
-        let begins = |handed: &str| {
-            let rest = handed.strip_prefix(what);
+        let begins = |called: &Called| {
+            let called = called.to_string();
+            let rest = called.strip_prefix(what);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
         };
-        matches!(&self.what, What::Delivered { what, .. } if begins(what)) && self.is_about(name)
+        self.is_about(name) && matches!(&self.what, What::Delivered { what, .. } if begins(what))
     }
 
     /// Whether the component of that name asked for something of that kind, such as "Probe".

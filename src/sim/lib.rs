@@ -62,7 +62,7 @@ pub use faults::{
     CallVerdict, CodeCall, Guard, Injected, MessageCall, MessageVerdict, RequestCall,
     RequestVerdict,
 };
-pub use kernel::Hook;
+pub use kernel::{Called, Hook};
 pub use outside::SimOutside;
 pub use run::Site;
 pub use seed::{SEED_VARIABLE, SEEDS_VARIABLE, seeds};

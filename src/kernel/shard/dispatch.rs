@@ -13,7 +13,7 @@ use super::slot::{Life, Phase};
 use super::stall::Task;
 use super::{Shard, dead};
 use crate::interpose::{Envelope, Hook, MessageVerdict};
-use crate::order::{Ending, Output};
+use crate::order::{Called, Ending, Output};
 use crate::parcel::{AnswerSlip, MessageSlip, Parcel, TimerSlip};
 use crate::timers::Timer;
 use crate::unwind::{discard, guarded};
@@ -222,7 +222,7 @@ impl Shard {
         if self.stalls(number, &Hook::Message { id, message, delivery }) {
             return self.stall(Task::Parcel(number, Parcel::Slip { to, slip: Box::new(slip) }));
         }
-        self.tell_trace(number, id.from, || format!("message {} {id}", message.name()), out);
+        self.tell_trace(number, id.from, Called::Message { name: message.name(), id }, out);
         let delivery = Delivery { message: id, nth: delivery };
         let hook = |c: &mut dyn Component, cx: &mut Context<'_>| c.message(message, cx);
         let result = self.call(number, delivery, "message", hook);
@@ -362,7 +362,7 @@ impl Shard {
             let parcel = Parcel::answer(to, generation, ticket, answer);
             return self.stall(Task::Parcel(number, parcel));
         }
-        self.tell_trace(number, ComponentId::OUTSIDE, || format!("answer {ticket}"), out);
+        self.tell_trace(number, ComponentId::OUTSIDE, Called::Answer(ticket), out);
         let hook = |c: &mut dyn Component, cx: &mut Context<'_>| c.answer(ticket, answer, cx);
         self.call_unit(number, "answer", hook, out);
     }
@@ -375,7 +375,7 @@ impl Shard {
             return self.stall(Task::Timer { number, serial, base: self.base });
         }
         self.slots[number as usize].forget_timer(key);
-        self.tell_trace(number, ComponentId::OUTSIDE, || ["timer ", key].concat(), out);
+        self.tell_trace(number, ComponentId::OUTSIDE, Called::Timer(key), out);
         self.call_unit(number, "timer", |component, cx| component.timer(key, cx), out);
     }
 
@@ -383,14 +383,14 @@ impl Shard {
         &self,
         number: u32,
         from: ComponentId,
-        what: impl FnOnce() -> String,
+        what: Called,
         out: &mut Vec<Output>,
     ) {
         if !self.trace {
             return;
         }
         if let Some((id, generation)) = self.slots[number as usize].living() {
-            out.push(Output::Trace { id, generation, from, what: what() });
+            out.push(Output::Trace { id, generation, from, what });
         }
     }
 }

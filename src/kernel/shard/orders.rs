@@ -16,7 +16,7 @@ use super::run::Source;
 use super::slot::{Life, Phase, Slot};
 use super::stall::Task;
 use crate::interpose::Hook;
-use crate::order::{Ending, LifeChange, LifeEvent, Order, Output};
+use crate::order::{Called, Ending, LifeChange, LifeEvent, Order, Output};
 use crate::parcel::Parcel;
 use crate::push::push_closely;
 use crate::unwind::{discard, guarded};
@@ -349,8 +349,8 @@ impl Shard {
         }
     }
 
-    fn tell_hook(&self, id: ComponentId, hook: &str, out: &mut Vec<Output>) {
-        self.tell_trace(id.slot(), ComponentId::OUTSIDE, || hook.to_owned(), out);
+    fn tell_hook(&self, id: ComponentId, hook: &'static str, out: &mut Vec<Output>) {
+        self.tell_trace(id.slot(), ComponentId::OUTSIDE, Called::Hook(hook), out);
     }
 
     pub(super) fn is_life(&self, number: u32, generation: Generation) -> bool {

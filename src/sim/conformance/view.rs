@@ -9,6 +9,7 @@ use contract::control::{
 };
 use contract::id::{Generation, MessageId, OpId};
 use contract::lifecycle::{Desired, State, Substate};
+use kernel::Called;
 use kernel::lifecycle::scm_allows;
 
 use crate::event::{Event, What};
@@ -136,7 +137,9 @@ pub(super) fn changes_from(site: &Site, from: usize, names: &[&str]) -> Vec<Stri
 pub(super) fn calls(site: &Site, name: &str, hook: &str) -> Vec<u64> {
     let about = site.events().iter().filter(|event| event.is_about(name));
     let calls = about.filter_map(|event| match &event.what {
-        What::Delivered { generation, what, .. } if what == hook => Some(generation.0),
+        What::Delivered { generation, what: Called::Hook(called), .. } if *called == hook => {
+            Some(generation.0)
+        }
         _ => None,
     });
     calls.collect()
@@ -145,11 +148,10 @@ pub(super) fn calls(site: &Site, name: &str, hook: &str) -> Vec<u64> {
 /// Each delivery of one of these messages: to whom, which of them, counted from 0, and to which
 /// life.
 fn handed<'s>(site: &'s Site, ids: &[MessageId]) -> impl Iterator<Item = (&'s str, usize, u64)> {
-    let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
     site.events().iter().filter_map(move |event| match &event.what {
         What::Delivered { to, generation, what, .. } => {
-            let id = what.strip_prefix("message ")?.rsplit(' ').next()?;
-            let which = texts.iter().position(|text| text == id)?;
+            let id = what.message_id()?;
+            let which = ids.iter().position(|other| *other == id)?;
             Some((&**to, which, generation.0))
         }
         _ => None,
@@ -206,8 +208,13 @@ pub(super) fn assert_sound(site: &Site) {
                 let is_new = u64::from(*to == State::StartPending);
                 assert_eq!(before.0.0 + is_new, generation.0, "I2: {event}");
             }
-            What::Delivered { to, generation, what, .. } if what == "start" || what == "stop" => {
-                let calls = hooks.entry((to, generation.0, what)).or_default();
+            What::Delivered {
+                to,
+                generation,
+                what: Called::Hook(hook @ ("start" | "stop")),
+                ..
+            } => {
+                let calls = hooks.entry((to, generation.0, hook)).or_default();
                 *calls += 1;
                 assert_eq!(*calls, 1, "I7: {event}");
             }

@@ -46,14 +46,13 @@ struct Life {
 pub(super) struct Call<'a> {
     to: &'a Arc<str>,
     generation: Generation,
-    hook: &'a str,
+    hook: &'static str,
 }
 
 fn call(event: &Event) -> Option<Call<'_>> {
     match &event.what {
         What::Delivered { to, generation, what, .. } => {
-            let hook = what.split(' ').next().unwrap_or_default();
-            Some(Call { to, generation: *generation, hook })
+            Some(Call { to, generation: *generation, hook: what.hook() })
         }
         _ => None,
     }

@@ -46,17 +46,6 @@ enum Fate {
     Settled,
 }
 
-/// "message NAME ID" names the message by the text of its identity.
-fn identity(what: &str) -> Option<MessageId> {
-    let id = what.strip_prefix("message ")?.rsplit(' ').next()?;
-    let (from, number) = id.rsplit_once('/')?;
-    let from = match from.split_once(':') {
-        None => ComponentId::OUTSIDE,
-        Some((shard, slot)) => ComponentId::new(shard.parse().ok()?, slot.parse().ok()?),
-    };
-    Some(MessageId { from, number: number.parse().ok()? })
-}
-
 impl Invariants {
     /// I8: a message that was accepted is, in the end, exactly one of handled, set aside, and
     /// still kept. Evidence: none is accepted twice under one identity (within a process: the
@@ -84,7 +73,7 @@ impl Invariants {
                 (to, *id, (!open).then_some("is done with, and was not open"))
             }
             What::Delivered { to, what, .. } => {
-                let Some(id) = identity(what).filter(|_| self.judged(event).is_some()) else {
+                let Some(id) = what.message_id().filter(|_| self.judged(event).is_some()) else {
                     return Ok(());
                 };
                 (to, id, messages.problem_of_delivery(to, id))
