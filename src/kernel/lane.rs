@@ -67,6 +67,8 @@ struct Shared {
     mail: Receiver<Parcel>,
     /// The shard takes mail out under this lock, and nobody else wants it for long.
     intake: Mutex<Intake>,
+    /// There may be mail in there: somebody has a pipe, or has put something back.
+    is_intake_used: AtomicBool,
     /// Each end has a queue of its own, so that a retired one takes none of its successor's.
     orders: Mutex<Arc<Orders>>,
 }
@@ -147,6 +149,7 @@ pub fn lane() -> (Lane, LaneEnd) {
         begun: Apart(AtomicU64::new(0)),
         mail,
         intake: Mutex::default(),
+        is_intake_used: AtomicBool::new(false),
         orders: Mutex::default(),
     });
     let end = shared.end(0);
@@ -167,13 +170,13 @@ impl Lane {
     /// A way of its own for a sender. What goes through it stays in order; between it and other
     /// ways into the lane there is none.
     pub(crate) fn way(&self) -> Way {
-        Way { lane: self.clone(), inlet: self.shared.intake().lay() }
+        Way { lane: self.clone(), inlet: self.shared.used_intake().lay() }
     }
 
     /// The way for the messages of a shard's components. What an earlier carrier of the shard
     /// has sent stays ahead of it.
     pub(crate) fn way_from(&self, shard: u8) -> Way {
-        Way { lane: self.clone(), inlet: self.shared.intake().lay_from(shard) }
+        Way { lane: self.clone(), inlet: self.shared.used_intake().lay_from(shard) }
     }
 
     /// Puts a message in that a store has kept. It stays behind what its sender's shard has put in
@@ -183,7 +186,7 @@ impl Lane {
         if from == ComponentId::OUTSIDE || self.shared.closed.load(Ordering::Relaxed) {
             return self.send(parcel);
         }
-        self.shared.intake().add_anew(from.shard(), parcel);
+        self.shared.used_intake().add_anew(from.shard(), parcel);
         self.shared.bell.ring();
     }
 
@@ -194,7 +197,7 @@ impl Lane {
         if self.shared.closed.load(Ordering::Relaxed) {
             return discard(parcel);
         }
-        self.shared.intake().put_back(parcel);
+        self.shared.used_intake().put_back(parcel);
         self.shared.bell.ring();
     }
 
@@ -285,7 +288,9 @@ impl Shared {
 
     /// Whether no parcel waits. By now it may be otherwise.
     fn has_no_mail(&self) -> bool {
-        self.mail.is_empty() && self.intake().is_empty()
+        // In this order: whoever uses it says so before the first mail is in there.
+        self.mail.is_empty()
+            && (!self.is_intake_used.load(Ordering::Acquire) || self.intake().is_empty())
     }
 
     fn discard_parcels(&self) {
@@ -314,6 +319,12 @@ impl Shared {
 
     fn orders(&self) -> MutexGuard<'_, Arc<Orders>> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The intake, from which mail may come from now on.
+    fn used_intake(&self) -> MutexGuard<'_, Intake> {
+        self.is_intake_used.store(true, Ordering::Release);
+        self.intake()
     }
 
     fn intake(&self) -> MutexGuard<'_, Intake> {

@@ -48,7 +48,7 @@ impl Shard {
 
     /// Sends the words that the hook has sent before it asked for anything else.
     fn send_words(&mut self, out: &mut Vec<Output>) {
-        let mut words = self.local.take_words();
+        let Some(mut words) = self.local.take_words() else { return };
         for WordSlip { to, from, word, .. } in words.drain(..) {
             self.send(from, to, Message::Word(word), None, out);
         }

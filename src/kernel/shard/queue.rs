@@ -59,11 +59,14 @@ impl Local {
         self.asked.words.truncate(self.sent);
     }
 
-    /// Takes those words, to be sent otherwise.
-    pub(super) fn take_words(&mut self) -> Vec<WordSlip> {
+    /// Takes those words, if there are any, to be sent otherwise.
+    pub(super) fn take_words(&mut self) -> Option<Vec<WordSlip>> {
+        if self.asked.words.len() == self.sent {
+            return None;
+        }
         let mut words = std::mem::take(&mut self.words);
         words.extend(self.asked.words.drain(self.sent..));
-        words
+        Some(words)
     }
 
     /// Takes the message that the hook has asked to be sent to a component of `shard`, if it has
