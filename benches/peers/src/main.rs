@@ -134,8 +134,8 @@ fn alone(arguments: &Arguments, workload: &str, components: u32) -> ExitCode {
     keep_quiet_about_storms();
     let is_it = |row: &Row| row.workload.name() == workload && row.components == components;
     let row = arguments.plan().rows().into_iter().find(is_it);
-    let named = |peer: &Box<dyn Peer>| Some(peer.name()) == arguments.peer.as_deref();
-    let peer = peers(arguments.threads.get()).into_iter().find(named);
+    let mut peers = peers(arguments.threads.get()).into_iter();
+    let peer = peers.find(|peer| Some(peer.name()) == arguments.peer.as_deref());
     let (Some(row), Some(peer)) = (row, peer) else {
         eprint!("{USAGE}");
         return ExitCode::from(2);

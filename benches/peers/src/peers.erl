@@ -10,7 +10,7 @@
 
 %% A producer that is a component sends so many messages, and then lets the others have their turn.
 -define(CHUNK, 256).
--define(LIMIT_MS, 50000).
+-define(LIMIT_MS, 100000).
 
 %% What processes tell: lives begun, lives ended, components that have had all they get. Whoever
 %% counts one of these up to its goal tells the one who waits. Then messages handled, and a sum.

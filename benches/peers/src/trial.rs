@@ -14,7 +14,7 @@ use crate::workload::Peer;
 
 /// A process has this long. What is measured takes a few seconds at most, and the gauges give up
 /// before.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Has the row measured by other processes of this program, called with `arguments` too; nothing
 /// comes of it if the peer cannot do that.
