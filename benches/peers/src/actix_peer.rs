@@ -1,10 +1,15 @@
-//! actix: one actor a component, all on the arbiter of one system, which has a thread.
+//! actix: one actor a component, all on the arbiter of one system, which has a thread; in a ring on
+//! two threads, there is a second arbiter, which has every other component.
 //!
 //! `do_send` is its cheapest send: synchronous, past the limit of the mailbox. Questions are
 //! asked with `send` from a task on the same arbiter, all before the first answer is waited for.
 //! A restart is the `Supervisor`'s, which keeps mailbox and address. That supervisor does not
 //! outlive a panic, so in a storm of crashes the handler catches it and stops its context, and the
-//! supervisor restarts that.
+//! supervisor restarts that. Where all are to be down before any is started, there is no supervisor.
+//!
+//! A producer that is an actor goes on when a task of its own has yielded. With 10,000 others or
+//! more it is faster to send itself a message after each chunk: an actor looks into its mailbox
+//! some hundred times before it is another's turn, so the others find more in theirs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
@@ -13,7 +18,9 @@ use std::time::Instant;
 
 use actix::prelude::*;
 
-use crate::workload::{Counter, Job, Measured, Peer, Storm, Tally};
+use crate::engine::MANY;
+use crate::memory::Beginning;
+use crate::workload::{Begun, Counter, Job, Measured, Peer, Share, Storm, Tally};
 
 pub(crate) struct Actix;
 
@@ -42,6 +49,11 @@ impl Carrier {
         });
         assert!(sent, "the arbiter is there");
         is_done.recv().expect("the work does not panic")
+    }
+
+    /// A second arbiter.
+    fn second(&self) -> Arbiter {
+        self.run(Arbiter::new)
     }
 
     fn end(self) {
@@ -183,6 +195,39 @@ fn ask_all(carrier: &Carrier, crew: Crew, rounds: u64) -> (u64, u64) {
     is_done.recv().expect("the task does not panic")
 }
 
+/// An actor that sends to the others.
+struct Producer {
+    crew: Crew,
+    share: Share,
+}
+
+struct Go;
+
+impl Message for Go {
+    type Result = ();
+}
+
+impl Actor for Producer {
+    type Context = Context<Self>;
+}
+
+impl Handler<Go> for Producer {
+    type Result = ();
+
+    fn handle(&mut self, _: Go, ctx: &mut Self::Context) {
+        let Producer { crew, share } = self;
+        if !share.send_chunk(|to, word| crew[to as usize].do_send(Word(word))) {
+            return;
+        }
+        if crew.len() < MANY as usize {
+            let pause = tokio::task::yield_now().into_actor(self);
+            ctx.spawn(pause.map(|(), _, ctx| ctx.notify(Go)));
+        } else {
+            ctx.address().do_send(Go);
+        }
+    }
+}
+
 /// A component that crashes.
 struct Victim {
     storm: Arc<Storm>,
@@ -230,6 +275,16 @@ impl Peer for Actix {
         Some(job.measured(&tally, taken))
     }
 
+    fn spread_inside(&self, job: &Job) -> Option<Measured> {
+        let (carrier, tally) = (Carrier::start(), Tally::new(job));
+        let crew = start(&carrier, job, &tally, Life::start);
+        let producer = Producer { crew: crew.clone(), share: job.share(0) };
+        let producer = carrier.run(|| producer.start());
+        let taken = job.set_off(&tally, || producer.do_send(Go));
+        carrier.end();
+        Some(job.measured(&tally, taken))
+    }
+
     fn ring(&self, job: &Job) -> Option<Measured> {
         let (carrier, tally) = (Carrier::start(), Tally::new(job));
         let crew = start(&carrier, job, &tally, Life::start);
@@ -238,6 +293,26 @@ impl Peer for Actix {
         }
         let taken = job.circulate(&tally, |to, left| crew[to as usize].do_send(Token(left)));
         carrier.end();
+        Some(job.measured(&tally, taken))
+    }
+
+    fn ring_of_two(&self, job: &Job) -> Option<Measured> {
+        let (carrier, tally) = (Carrier::start(), Tally::new(job));
+        let second = carrier.second();
+        let arbiters = [carrier.system.arbiter().clone(), second.handle()];
+        let begin = |index| {
+            let life = Life { counter: None, tally: Arc::clone(&tally), index, next: None };
+            let arbiter = &arbiters[index as usize % arbiters.len()];
+            Life::start_in_arbiter(arbiter, |_| life)
+        };
+        let crew: Crew = (0..job.components).map(begin).collect();
+        tally.up.wait(u64::from(job.components), &job.label);
+        for (one, next) in crew.iter().zip(crew.iter().cycle().skip(1)) {
+            one.do_send(Next(next.clone()));
+        }
+        let taken = job.circulate(&tally, |to, left| crew[to as usize].do_send(Token(left)));
+        carrier.end();
+        second.join().expect("no panic comes through");
         Some(job.measured(&tally, taken))
     }
 
@@ -250,6 +325,32 @@ impl Peer for Actix {
         let taken = begun.elapsed();
         carrier.end();
         Some(job.answered(sum, answers, taken))
+    }
+
+    fn start(&self, job: &Job) -> Option<Begun> {
+        let (tally, beginning) = (Tally::new(job), Beginning::now());
+        let carrier = Carrier::start();
+        let crew = start(&carrier, job, &tally, Life::start);
+        let begun = job.begun(&tally, &beginning);
+        carrier.end();
+        drop(crew);
+        Some(begun)
+    }
+
+    fn stop_and_start(&self, job: &Job) -> Option<[Measured; 2]> {
+        let (carrier, tally, all) = (Carrier::start(), Tally::new(job), u64::from(job.components));
+        let crew = start(&carrier, job, &tally, Life::start);
+        let begun = Instant::now();
+        crew.iter().for_each(|actor| actor.do_send(Stop));
+        tally.down.wait(all, &job.label);
+        let stop = begun.elapsed();
+        let begun = Instant::now();
+        let crew = start(&carrier, job, &tally, Life::start);
+        tally.up.wait(2 * all, &job.label);
+        let measured = job.stopped_and_started(&tally, stop, begun.elapsed());
+        carrier.end();
+        drop(crew);
+        Some(measured)
     }
 
     fn restart_all(&self, job: &Job) -> Option<Measured> {

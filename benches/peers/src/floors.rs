@@ -2,15 +2,17 @@
 //!
 //! `floor-loop` calls boxed components in a plain loop, on one thread. `floor-channel` is one
 //! unbounded channel with one consumer that calls them: what crosses a thread costs that much.
-//! In both, one producer after the other or beside the other, as the job says.
+//! In both, one producer after the other or beside the other, as the job says. In a ring on two
+//! threads there are two such channels, and each hop is from one to the other.
 
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::workload::{Counter, Job, Measured, Peer, Tally};
+use crate::memory::Beginning;
+use crate::workload::{Begun, Counter, Job, Measured, Peer, Tally};
 
 /// What a component is to the floors: behind a pointer, as everybody has them.
 trait Handler: Send {
@@ -28,9 +30,14 @@ impl Handler for Counter {
     }
 }
 
-fn crew(job: &Job, tally: &Arc<Tally>) -> Vec<Box<dyn Handler>> {
-    let boxed = |index| Box::new(Counter::new(tally, index)) as Box<dyn Handler>;
-    (0..job.components).map(boxed).collect()
+type Crew = Vec<Box<dyn Handler>>;
+
+fn crew(job: &Job, tally: &Arc<Tally>) -> Crew {
+    of_indices(0..job.components, tally)
+}
+
+fn of_indices(indices: impl Iterator<Item = u32>, tally: &Arc<Tally>) -> Crew {
+    indices.map(|index| Box::new(Counter::new(tally, index)) as Box<dyn Handler>).collect()
 }
 
 pub(crate) struct Loop;
@@ -49,6 +56,19 @@ impl Peer for Loop {
         }
         let taken = begun.elapsed();
         Some(job.measured(&tally, taken))
+    }
+
+    /// Whoever sends is on the thread of the others.
+    fn spread_inside(&self, job: &Job) -> Option<Measured> {
+        self.spread(job)
+    }
+
+    fn start(&self, job: &Job) -> Option<Begun> {
+        let (tally, beginning) = (Tally::new(job), Beginning::now());
+        let crew = crew(job, &tally);
+        let begun = job.begun(&tally, &beginning);
+        drop(crew);
+        Some(begun)
     }
 
     fn ring(&self, job: &Job) -> Option<Measured> {
@@ -89,26 +109,54 @@ enum Mail {
     /// A number to be handed on until it is 0.
     Token(u32, u64),
     Count(u32, Sender<u64>),
+    /// Nothing more comes.
+    End,
 }
 
-/// Calls the components until nobody is left who could send anything.
-fn consume(mut crew: Vec<Box<dyn Handler>>, mail: &Receiver<Mail>, ring: Option<Sender<Mail>>) {
-    let mut ring = ring;
-    while let Ok(mail) = mail.recv() {
-        match mail {
-            Mail::Word(to, word) => crew[to as usize].handle(word),
-            Mail::Token(to, left) => {
-                crew[to as usize].handle(left);
-                let next = if to as usize + 1 == crew.len() { 0 } else { to + 1 };
-                match (&ring, left.checked_sub(1)) {
-                    (Some(ring), Some(left)) => put(ring, Mail::Token(next, left)),
-                    // Its other tokens are in the channel, and make all the hops that are left.
-                    _ => ring = ring.filter(|ring| !ring.is_empty()),
+/// Calls the components that share a thread.
+struct Consumer {
+    crew: Crew,
+    mail: Receiver<Mail>,
+    /// By how many bits an index is more than a place in the crew.
+    shift: u32,
+    /// Where tokens go on, and how many components there are in their ring.
+    ring: Option<(Sender<Mail>, u32)>,
+}
+
+impl Consumer {
+    fn run(mut self) {
+        while let Ok(mail) = self.mail.recv() {
+            match mail {
+                Mail::Word(to, word) => self.crew[(to >> self.shift) as usize].handle(word),
+                Mail::Token(to, left) => {
+                    self.crew[(to >> self.shift) as usize].handle(left);
+                    if let (Some((ring, all)), Some(left)) = (&self.ring, left.checked_sub(1)) {
+                        let next = if to + 1 == *all { 0 } else { to + 1 };
+                        put(ring, Mail::Token(next, left));
+                    }
                 }
+                Mail::Count(of, reply) => {
+                    let count = self.crew[(of >> self.shift) as usize].count();
+                    reply.send(count).expect("it waits");
+                }
+                Mail::End => return,
             }
-            Mail::Count(of, reply) => reply.send(crew[of as usize].count()).expect("it waits"),
         }
     }
+}
+
+/// All components on one thread. What they are handed on goes through the same channel.
+fn consume(job: &Job, tally: &Arc<Tally>) -> (Sender<Mail>, JoinHandle<()>) {
+    let (sender, mail) = unbounded();
+    let ring = Some((sender.clone(), job.components));
+    let consumer = Consumer { crew: crew(job, tally), mail, shift: 0, ring };
+    (sender, thread::spawn(move || consumer.run()))
+}
+
+/// Ends it, when it has done all that it was sent.
+fn end((sender, consumer): (Sender<Mail>, JoinHandle<()>)) {
+    put(&sender, Mail::End);
+    consumer.join().expect("it ends");
 }
 
 fn put(to: &Sender<Mail>, mail: Mail) {
@@ -122,29 +170,41 @@ impl Peer for Channel {
 
     fn spread(&self, job: &Job) -> Option<Measured> {
         let tally = Tally::new(job);
-        let (crew, (sender, mail)) = (crew(job, &tally), unbounded());
-        let consumer = thread::spawn(move || consume(crew, &mail, None));
+        let (sender, consumer) = consume(job, &tally);
         let taken = job.drive(&tally, |to, word| put(&sender, Mail::Word(to, word)));
-        drop(sender);
-        consumer.join().expect("it ends");
+        end((sender, consumer));
         Some(job.measured(&tally, taken))
     }
 
     fn ring(&self, job: &Job) -> Option<Measured> {
         let tally = Tally::new(job);
-        let (crew, (sender, mail)) = (crew(job, &tally), unbounded());
-        let ring = sender.clone();
-        let consumer = thread::spawn(move || consume(crew, &mail, Some(ring)));
+        let (sender, consumer) = consume(job, &tally);
         let taken = job.circulate(&tally, |to, left| put(&sender, Mail::Token(to, left)));
-        drop(sender);
-        consumer.join().expect("it ends");
+        end((sender, consumer));
+        Some(job.measured(&tally, taken))
+    }
+
+    fn ring_of_two(&self, job: &Job) -> Option<Measured> {
+        let tally = Tally::new(job);
+        let (even, evens) = unbounded();
+        let (odd, odds) = unbounded();
+        let consumer = |first: u32, mail, next: &Sender<Mail>| {
+            let crew = of_indices((first..job.components).step_by(2), &tally);
+            let ring = Some((next.clone(), job.components));
+            let consumer = Consumer { crew, mail, shift: 1, ring };
+            thread::spawn(move || consumer.run())
+        };
+        let consumers = [consumer(0, evens, &odd), consumer(1, odds, &even)];
+        let ways = [even, odd];
+        let way = |to: u32| &ways[(to & 1) as usize];
+        let taken = job.circulate(&tally, |to, left| put(way(to), Mail::Token(to, left)));
+        ways.into_iter().zip(consumers).for_each(end);
         Some(job.measured(&tally, taken))
     }
 
     fn query_all(&self, job: &Job) -> Option<Measured> {
         let tally = Tally::new(job);
-        let (crew, (sender, mail)) = (crew(job, &tally), unbounded());
-        let consumer = thread::spawn(move || consume(crew, &mail, None));
+        let (sender, consumer) = consume(job, &tally);
         job.drive(&tally, |to, word| put(&sender, Mail::Word(to, word)));
         let (mut sum, mut answers) = (0, 0);
         let (reply, told) = unbounded();
@@ -157,8 +217,7 @@ impl Peer for Channel {
             }
         }
         let taken = begun.elapsed();
-        drop(sender);
-        consumer.join().expect("it ends");
+        end((sender, consumer));
         Some(job.answered(sum, answers, taken))
     }
 }

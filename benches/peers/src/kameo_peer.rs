@@ -14,7 +14,8 @@ use kameo::mailbox;
 use kameo::message::{Context, Message};
 
 use crate::engine::Engine;
-use crate::workload::{Counter, Job, Measured, Peer, Storm, Tally};
+use crate::memory::Beginning;
+use crate::workload::{Begun, Counter, Job, Measured, Peer, Share, Storm, Tally};
 
 pub(crate) struct Kameo {
     /// Workers of the runtime.
@@ -102,6 +103,34 @@ fn start(engine: &Engine, job: &Job, tally: &Arc<Tally>, goal: u64) -> Crew {
     crew
 }
 
+/// An actor that sends to the others.
+struct Producer {
+    crew: Crew,
+    share: Share,
+}
+
+struct Go;
+
+impl Actor for Producer {
+    type Args = Self;
+    type Error = Infallible;
+
+    async fn on_start(producer: Self, _: ActorRef<Self>) -> Result<Self, Infallible> {
+        Ok(producer)
+    }
+}
+
+impl Message<Go> for Producer {
+    type Reply = ();
+
+    async fn handle(&mut self, _: Go, cx: &mut Context<Self, ()>) {
+        let Producer { crew, share } = self;
+        if share.send_chunk(|to, word| tell(&crew[to as usize], Word(word))) {
+            tell(cx.actor_ref(), Go);
+        }
+    }
+}
+
 async fn ask_all(crew: Crew, rounds: u64) -> (u64, u64) {
     let (mut sum, mut answers) = (0, 0);
     for _ in 0..rounds {
@@ -164,6 +193,18 @@ async fn guard_all(storm: Arc<Storm>, all: u32) -> (ActorRef<Supervisor>, Vec<Ac
     (supervisor, crew)
 }
 
+/// A ring on a runtime of so many workers.
+fn ring(job: &Job, workers: u8) -> Measured {
+    let (engine, tally) = (Engine::start(workers), Tally::new(job));
+    let crew = start(&engine, job, &tally, u64::from(job.components));
+    for (one, next) in crew.iter().zip(crew.iter().cycle().skip(1)) {
+        tell(one, Next(next.clone()));
+    }
+    let taken = job.circulate(&tally, |to, left| tell(&crew[to as usize], Token(left)));
+    drop(engine);
+    job.measured(&tally, taken)
+}
+
 impl Peer for Kameo {
     fn name(&self) -> &'static str {
         "kameo"
@@ -177,15 +218,23 @@ impl Peer for Kameo {
         Some(job.measured(&tally, taken))
     }
 
-    fn ring(&self, job: &Job) -> Option<Measured> {
-        let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
+    fn spread_inside(&self, job: &Job) -> Option<Measured> {
+        let (engine, tally) = (Engine::inside(job.components), Tally::new(job));
         let crew = start(&engine, job, &tally, u64::from(job.components));
-        for (one, next) in crew.iter().zip(crew.iter().cycle().skip(1)) {
-            tell(one, Next(next.clone()));
-        }
-        let taken = job.circulate(&tally, |to, left| tell(&crew[to as usize], Token(left)));
+        let producer = Producer { crew: crew.clone(), share: job.share(0) };
+        let spawn = async { Producer::spawn_with_mailbox(producer, mailbox::unbounded()) };
+        let producer = engine.run(spawn);
+        let taken = job.set_off(&tally, || tell(&producer, Go));
         drop(engine);
         Some(job.measured(&tally, taken))
+    }
+
+    fn ring(&self, job: &Job) -> Option<Measured> {
+        Some(ring(job, self.threads))
+    }
+
+    fn ring_of_two(&self, job: &Job) -> Option<Measured> {
+        Some(ring(job, 2))
     }
 
     fn query_all(&self, job: &Job) -> Option<Measured> {
@@ -197,7 +246,17 @@ impl Peer for Kameo {
         Some(job.answered(sum, answers, begun.elapsed()))
     }
 
-    fn restart_all(&self, job: &Job) -> Option<Measured> {
+    fn start(&self, job: &Job) -> Option<Begun> {
+        let (tally, beginning) = (Tally::new(job), Beginning::now());
+        let engine = Engine::start(self.threads);
+        let crew = start(&engine, job, &tally, u64::from(job.components));
+        let begun = job.begun(&tally, &beginning);
+        drop(engine);
+        drop(crew);
+        Some(begun)
+    }
+
+    fn stop_and_start(&self, job: &Job) -> Option<[Measured; 2]> {
         let (engine, tally, all) =
             (Engine::start(self.threads), Tally::new(job), u64::from(job.components));
         let crew = start(&engine, job, &tally, all);
@@ -208,8 +267,11 @@ impl Peer for Kameo {
             }
         });
         tally.down.wait(all, &job.label);
+        let stop = begun.elapsed();
+        let begun = Instant::now();
         let crew = start(&engine, job, &tally, 2 * all);
-        let measured = job.restarted(&tally, begun.elapsed());
+        let measured = job.stopped_and_started(&tally, stop, begun.elapsed());
+        drop(engine);
         drop(crew);
         Some(measured)
     }

@@ -1,30 +1,63 @@
-//! Which workloads are run, at which sizes, and with how many messages.
+//! Which workloads are run, at which sizes, with how many messages, and how often.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
-use crate::workload::{Job, Measured, Peer, TOKENS};
+use serde::{Deserialize, Serialize};
 
-/// A figure is the median of so many runs.
+use crate::workload::{Begun, Job, Measured, Peer, TOKENS};
+
+/// A figure is the median of so many runs, or of one: where a run takes long, and at [`CROWD`].
 const RUNS: usize = 3;
+/// No further run begins when so much time has gone by.
+const ENOUGH: Duration = Duration::from_secs(1);
+/// So many components are measured once, and are sent one message each: to put them on their feet
+/// takes most frameworks longer than all that is measured.
+const CROWD: u32 = 1_000_000;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Workload {
+    #[serde(rename = "spread")]
     Spread,
+    #[serde(rename = "spread-2p")]
     SpreadOfTwo,
+    #[serde(rename = "spread-inside")]
+    SpreadInside,
+    #[serde(rename = "ring")]
     Ring,
+    #[serde(rename = "ring-2s")]
+    RingOfTwo,
+    #[serde(rename = "ping-pong")]
     PingPong,
+    #[serde(rename = "query-all")]
     QueryAll,
+    #[serde(rename = "start")]
+    Start,
+    #[serde(rename = "memory")]
+    Memory,
+    #[serde(rename = "stop-all")]
+    StopAll,
+    #[serde(rename = "start-all")]
+    StartAll,
+    #[serde(rename = "restart-all")]
     RestartAll,
+    #[serde(rename = "crash-storm")]
     CrashStorm,
 }
 
 impl Workload {
-    pub(crate) const ALL: [Workload; 7] = [
+    pub(crate) const ALL: [Workload; 13] = [
         Workload::Spread,
         Workload::SpreadOfTwo,
+        Workload::SpreadInside,
         Workload::Ring,
+        Workload::RingOfTwo,
         Workload::PingPong,
         Workload::QueryAll,
+        Workload::Start,
+        Workload::Memory,
+        Workload::StopAll,
+        Workload::StartAll,
         Workload::RestartAll,
         Workload::CrashStorm,
     ];
@@ -34,11 +67,26 @@ impl Workload {
         match self {
             Workload::Spread => "spread",
             Workload::SpreadOfTwo => "spread-2p",
+            Workload::SpreadInside => "spread-inside",
             Workload::Ring => "ring",
+            Workload::RingOfTwo => "ring-2s",
             Workload::PingPong => "ping-pong",
             Workload::QueryAll => "query-all",
+            Workload::Start => "start",
+            Workload::Memory => "memory",
+            Workload::StopAll => "stop-all",
+            Workload::StartAll => "start-all",
             Workload::RestartAll => "restart-all",
             Workload::CrashStorm => "crash-storm",
+        }
+    }
+
+    /// The workload that this one's runs are measured for as well.
+    fn comes_with(self) -> Workload {
+        match self {
+            Workload::Memory => Workload::Start,
+            Workload::StartAll => Workload::StopAll,
+            itself => itself,
         }
     }
 }
@@ -46,6 +94,22 @@ impl Workload {
 impl fmt::Display for Workload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+/// What one run is worth to the table.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    pub(crate) workload: Workload,
+    /// Operations a second; of [`Workload::Memory`], bytes a component.
+    pub(crate) rate: f64,
+    /// Of what the components were in the end.
+    pub(crate) hash: u64,
+}
+
+impl Outcome {
+    fn of(workload: Workload, measured: Measured) -> Self {
+        Outcome { workload, rate: measured.rate(), hash: measured.hash }
     }
 }
 
@@ -60,38 +124,42 @@ pub(crate) struct Plan {
     questions: u64,
     /// Crashes, over all components.
     crashes: u64,
-    /// Sizes of a spread, with one producer and with two, of questions, of a ring and of restarts.
+    /// Sizes of a spread, whoever sends, and of questions.
     spread: &'static [u32],
-    spread_of_two: &'static [u32],
-    query: &'static [u32],
+    /// Sizes of a ring.
     ring: &'static [u32],
+    /// Sizes at which everybody is stopped and started.
+    lives: &'static [u32],
+    /// Sizes at which a restart is measured as one.
     restart: &'static [u32],
+    /// Sizes at which everybody begins, and is there.
+    start: &'static [u32],
 }
 
 impl Plan {
     pub(crate) const FULL: Plan = Plan {
-        messages: 4_000_000,
-        trips: 1_000_000,
+        messages: 2_000_000,
+        trips: 400_000,
         questions: 1_000_000,
         crashes: 10_000,
         spread: &[4, 100, 1_000, 10_000, 100_000, 1_000_000],
-        spread_of_two: &[4, 100, 1_000, 10_000, 100_000, 1_000_000],
-        query: &[4, 100, 1_000, 10_000, 100_000, 1_000_000],
         ring: &[100, 10_000, 100_000],
+        lives: &[1_000, 10_000, 100_000, 1_000_000],
         restart: &[1_000, 100_000],
+        start: &[10_000, 100_000, 1_000_000],
     };
 
     /// Done in two minutes.
     pub(crate) const QUICK: Plan = Plan {
         messages: 400_000,
         trips: 50_000,
-        questions: 50_000,
+        questions: 100_000,
         crashes: 1_000,
         spread: &[4, 100, 1_000, 10_000, 100_000],
-        spread_of_two: &[4, 100, 1_000, 10_000],
-        query: &[4, 100, 1_000, 10_000],
-        ring: &[100, 10_000],
-        restart: &[1_000],
+        ring: &[100, 10_000, 100_000],
+        lives: &[1_000, 10_000, 100_000],
+        restart: &[1_000, 100_000],
+        start: &[10_000, 100_000],
     };
 
     /// Everything in no time, to see that it works.
@@ -102,10 +170,10 @@ impl Plan {
         questions: 100,
         crashes: 20,
         spread: &[1, 4, 100],
-        spread_of_two: &[1, 4, 100],
-        query: &[4, 100],
-        ring: &[1, 100],
+        ring: &[2, 100],
+        lives: &[10],
         restart: &[10],
+        start: &[10],
     };
 
     pub(crate) fn rows(self) -> Vec<Row> {
@@ -114,15 +182,22 @@ impl Plan {
 
     fn rows_of(self, workload: Workload) -> Vec<Row> {
         let (sizes, operations): (&[u32], _) = match workload {
-            Workload::Spread => (self.spread, self.messages),
-            Workload::SpreadOfTwo => (self.spread_of_two, self.messages),
-            Workload::Ring => (self.ring, self.messages),
+            Workload::Spread | Workload::SpreadOfTwo | Workload::SpreadInside => {
+                (self.spread, self.messages)
+            }
+            Workload::Ring | Workload::RingOfTwo => (self.ring, self.messages),
             Workload::PingPong => (&[2], self.trips),
-            Workload::QueryAll => (self.query, self.questions),
+            Workload::QueryAll => (self.spread, self.questions),
+            Workload::Start => (self.start, 0),
+            Workload::StopAll => (self.lives, 0),
             Workload::RestartAll => (self.restart, 0),
             Workload::CrashStorm => (&[1, 100], self.crashes),
+            Workload::Memory | Workload::StartAll => (&[], 0),
         };
-        let row = |&components| Row { workload, components, operations };
+        let row = |&components: &u32| {
+            let operations = if components < CROWD { operations } else { CROWD.into() };
+            Row { workload, components, operations }
+        };
         sizes.iter().map(row).collect()
     }
 }
@@ -136,15 +211,17 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// The run in the middle; none if the peer cannot do it.
-    pub(crate) fn median(&self, peer: &dyn Peer) -> Option<Measured> {
-        let job = self.job(peer.name());
-        let mut runs = Vec::with_capacity(RUNS);
-        for _ in 0..RUNS {
-            runs.push(self.once(peer, &job)?);
-        }
-        runs.sort_by(|one, other| one.rate().total_cmp(&other.rate()));
-        Some(runs[RUNS / 2])
+    /// Whether it has figures of the workload of that name.
+    pub(crate) fn has(&self, workload: &str) -> bool {
+        let mut named = Workload::ALL.into_iter().filter(|it| it.name() == workload);
+        named.any(|it| it.comes_with() == self.workload)
+    }
+
+    /// How often it is run, in how many processes, and how often in each. What is there when
+    /// nothing is done is measured where nothing has been done before.
+    pub(crate) fn runs(&self) -> (usize, usize) {
+        let runs = if self.components < CROWD { RUNS } else { 1 };
+        if self.workload == Workload::Start { (runs, 1) } else { (1, runs) }
     }
 
     pub(crate) fn job(&self, peer: &str) -> Job {
@@ -152,28 +229,87 @@ impl Row {
         let each = (self.operations / u64::from(components)).max(1);
         let rounds = each * u64::from(components);
         match self.workload {
-            Workload::Spread => Job::spread(&label, components, self.operations, 1),
+            Workload::Spread | Workload::SpreadInside => {
+                Job::spread(&label, components, self.operations, 1)
+            }
             Workload::SpreadOfTwo => Job::spread(&label, components, self.operations, 2),
-            Workload::Ring => Job::ring(&label, components, TOKENS, self.operations / TOKENS),
+            Workload::Ring | Workload::RingOfTwo => {
+                Job::ring(&label, components, TOKENS, self.operations / TOKENS)
+            }
             // There and back again.
             Workload::PingPong => Job::ring(&label, components, 1, 2 * self.operations),
             // As many messages as questions, so that there is something to tell.
             Workload::QueryAll => Job::spread(&label, components, rounds, 1),
-            Workload::RestartAll | Workload::CrashStorm => Job::bare(&label, components, rounds),
+            Workload::Start
+            | Workload::Memory
+            | Workload::StopAll
+            | Workload::StartAll
+            | Workload::RestartAll
+            | Workload::CrashStorm => Job::bare(&label, components, rounds),
         }
     }
 
-    pub(crate) fn once(&self, peer: &dyn Peer, job: &Job) -> Option<Measured> {
-        match self.workload {
+    /// One run: nothing comes of it if the peer cannot do that.
+    pub(crate) fn once(&self, peer: &dyn Peer, job: &Job) -> Vec<Outcome> {
+        let measured = match self.workload {
             Workload::Spread | Workload::SpreadOfTwo => peer.spread(job),
+            Workload::SpreadInside => peer.spread_inside(job),
             Workload::Ring => peer.ring(job),
+            Workload::RingOfTwo => peer.ring_of_two(job),
             Workload::PingPong => peer.ping_pong(job).map(|hops| {
                 let operations = hops.operations / 2;
                 Measured { operations, ..hops }
             }),
             Workload::QueryAll => peer.query_all(job),
+            Workload::Start | Workload::Memory => return of_start(peer.start(job)),
+            Workload::StopAll | Workload::StartAll => {
+                let workloads = [Workload::StopAll, Workload::StartAll];
+                let both = peer.stop_and_start(job).into_iter().flatten();
+                return workloads
+                    .into_iter()
+                    .zip(both)
+                    .map(|(it, at)| Outcome::of(it, at))
+                    .collect();
+            }
             Workload::RestartAll => peer.restart_all(job),
             Workload::CrashStorm => peer.crash_storm(job),
+        };
+        measured.into_iter().map(|measured| Outcome::of(self.workload, measured)).collect()
+    }
+}
+
+fn of_start(begun: Option<Begun>) -> Vec<Outcome> {
+    let Some(Begun { starts, bytes }) = begun else { return Vec::new() };
+    let of_one = |bytes: u64| Outcome {
+        workload: Workload::Memory,
+        rate: bytes as f64 / starts.operations as f64,
+        hash: starts.hash,
+    };
+    [Outcome::of(Workload::Start, starts)].into_iter().chain(bytes.map(of_one)).collect()
+}
+
+/// Runs it so often, or until that takes long, and tells what was in the middle.
+///
+/// # Errors
+/// Those of `once`.
+pub(crate) fn median<E>(
+    runs: usize,
+    mut once: impl FnMut() -> Result<Vec<Outcome>, E>,
+) -> Result<Vec<Outcome>, E> {
+    let begun = Instant::now();
+    let mut by_workload: Vec<Vec<Outcome>> = Vec::new();
+    for _ in 0..runs {
+        let outcomes = once()?;
+        by_workload.resize_with(outcomes.len(), Vec::new);
+        by_workload.iter_mut().zip(outcomes).for_each(|(runs, outcome)| runs.push(outcome));
+        if by_workload.is_empty() || begun.elapsed() >= ENOUGH {
+            break;
         }
     }
+    let middle = |mut runs: Vec<Outcome>| {
+        runs.sort_by(|one, other| one.rate.total_cmp(&other.rate));
+        // Of two, the slower one.
+        runs[(runs.len() - 1) / 2]
+    };
+    Ok(by_workload.into_iter().map(middle).collect())
 }

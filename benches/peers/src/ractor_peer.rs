@@ -10,7 +10,8 @@ use std::time::Instant;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 
 use crate::engine::Engine;
-use crate::workload::{Counter, Job, Measured, Peer, Storm, Tally};
+use crate::memory::Beginning;
+use crate::workload::{Begun, Counter, Job, Measured, Peer, Share, Storm, Tally};
 
 pub(crate) struct Ractor {
     /// Workers of the runtime.
@@ -99,6 +100,35 @@ fn start(engine: &Engine, job: &Job, tally: &Arc<Tally>) -> Crew {
 
 fn cast<M: ractor::Message>(to: &ActorRef<M>, mail: M) {
     assert!(to.cast(mail).is_ok(), "the actor is there");
+}
+
+/// An actor that sends to the others. Its mail says that it is its turn again.
+struct Producer;
+
+impl Actor for Producer {
+    type Msg = ();
+    type State = (Crew, Share);
+    type Arguments = (Crew, Share);
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<()>,
+        arguments: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        Ok(arguments)
+    }
+
+    async fn handle(
+        &self,
+        me: ActorRef<()>,
+        (): (),
+        (crew, share): &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        if share.send_chunk(|to, word| cast(&crew[to as usize], Mail::Word(word))) {
+            me.cast(())?;
+        }
+        Ok(())
+    }
 }
 
 async fn ask_all(crew: Crew, rounds: u64) -> (u64, u64) {
@@ -194,6 +224,18 @@ impl Actor for Supervisor {
     }
 }
 
+/// A ring on a runtime of so many workers.
+fn ring(job: &Job, workers: u8) -> Measured {
+    let (engine, tally) = (Engine::start(workers), Tally::new(job));
+    let crew = start(&engine, job, &tally);
+    for (one, next) in crew.iter().zip(crew.iter().cycle().skip(1)) {
+        cast(one, Mail::Next(next.clone()));
+    }
+    let taken = job.circulate(&tally, |to, left| cast(&crew[to as usize], Mail::Token(left)));
+    drop(engine);
+    job.measured(&tally, taken)
+}
+
 impl Peer for Ractor {
     fn name(&self) -> &'static str {
         "ractor"
@@ -207,15 +249,23 @@ impl Peer for Ractor {
         Some(job.measured(&tally, taken))
     }
 
-    fn ring(&self, job: &Job) -> Option<Measured> {
-        let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
+    fn spread_inside(&self, job: &Job) -> Option<Measured> {
+        let (engine, tally) = (Engine::inside(job.components), Tally::new(job));
         let crew = start(&engine, job, &tally);
-        for (one, next) in crew.iter().zip(crew.iter().cycle().skip(1)) {
-            cast(one, Mail::Next(next.clone()));
-        }
-        let taken = job.circulate(&tally, |to, left| cast(&crew[to as usize], Mail::Token(left)));
+        let (others, share) = (crew.clone(), job.share(0));
+        let producer = engine.run(Actor::spawn(None, Producer, (others, share)));
+        let (producer, _) = producer.expect("it starts");
+        let taken = job.set_off(&tally, || cast(&producer, ()));
         drop(engine);
         Some(job.measured(&tally, taken))
+    }
+
+    fn ring(&self, job: &Job) -> Option<Measured> {
+        Some(ring(job, self.threads))
+    }
+
+    fn ring_of_two(&self, job: &Job) -> Option<Measured> {
+        Some(ring(job, 2))
     }
 
     fn query_all(&self, job: &Job) -> Option<Measured> {
@@ -227,15 +277,28 @@ impl Peer for Ractor {
         Some(job.answered(sum, answers, begun.elapsed()))
     }
 
-    fn restart_all(&self, job: &Job) -> Option<Measured> {
+    fn start(&self, job: &Job) -> Option<Begun> {
+        let (tally, beginning) = (Tally::new(job), Beginning::now());
+        let engine = Engine::start(self.threads);
+        let crew = start(&engine, job, &tally);
+        let begun = job.begun(&tally, &beginning);
+        drop(engine);
+        drop(crew);
+        Some(begun)
+    }
+
+    fn stop_and_start(&self, job: &Job) -> Option<[Measured; 2]> {
         let (engine, tally, all) =
             (Engine::start(self.threads), Tally::new(job), u64::from(job.components));
         let crew = start(&engine, job, &tally);
         let begun = Instant::now();
         crew.iter().for_each(|actor| actor.stop(None));
         tally.down.wait(all, &job.label);
+        let stop = begun.elapsed();
+        let begun = Instant::now();
         let crew = start(&engine, job, &tally);
-        let measured = job.restarted(&tally, begun.elapsed());
+        let measured = job.stopped_and_started(&tally, stop, begun.elapsed());
+        drop(engine);
         drop(crew);
         Some(measured)
     }

@@ -22,7 +22,8 @@ use smsexec::contract::{
 use smsexec::live::{Handle, NoOutside, Options, Site};
 use smsexec::site::SiteDefinition;
 
-use crate::workload::{Counter, Job, Measured, Peer, Storm, Tally};
+use crate::memory::Beginning;
+use crate::workload::{Begun, Counter, Job, Measured, Peer, Share, Storm, Tally};
 
 pub(crate) struct Smsexec {
     /// Shards of the site.
@@ -59,6 +60,25 @@ impl Component for Life {
     fn stop(&mut self, _: &mut Context<'_>) -> Result<Progress, Fault> {
         self.counter.stopped();
         Ok(Progress::Done)
+    }
+}
+
+/// A component that sends to the others.
+struct Producer {
+    ids: Ids,
+    share: Share,
+}
+
+const PRODUCER: &str = "PEER_PRODUCER";
+
+impl Component for Producer {
+    fn message(&mut self, _: &Message, cx: &mut Context<'_>) -> Result<(), Fault> {
+        let Producer { ids, share } = self;
+        let ids = ids.get().ok_or_else(|| Fault::new(1, "nobody is there"))?;
+        if share.send_chunk(|to, word| cx.send(ids[to as usize], Message::Word(word))) {
+            cx.send(cx.id(), Message::Word(0));
+        }
+        Ok(())
     }
 }
 
@@ -110,19 +130,22 @@ impl Entrance {
     }
 }
 
+/// Registers a component for each index.
+fn registrations<C: Component + 'static>(
+    job: &Job,
+    descriptor: Descriptor,
+    life: impl Fn(u32) -> C + Clone + Send + Sync + 'static,
+) -> Vec<Registration> {
+    let descriptor = Arc::new(descriptor);
+    let register = |index| {
+        let life = life.clone();
+        Registration::new(name(index), Arc::clone(&descriptor), move || life(index))
+    };
+    (0..job.components).map(register).collect()
+}
+
 impl Crew {
-    fn start<C: Component + 'static>(
-        job: &Job,
-        shards: u8,
-        descriptor: Descriptor,
-        life: impl Fn(u32) -> C + Clone + Send + Sync + 'static,
-    ) -> Self {
-        let descriptor = Arc::new(descriptor);
-        let register = |index| {
-            let life = life.clone();
-            Registration::new(name(index), Arc::clone(&descriptor), move || life(index))
-        };
-        let registrations = (0..job.components).map(register).collect();
+    fn start(job: &Job, shards: u8, registrations: Vec<Registration>) -> Self {
         let options = Options { shards, jitter: false, ..Options::default() };
         let site = SiteDefinition::primary("PS1");
         let site = Site::start(&site, registrations, Arc::new(NoOutside), options);
@@ -137,7 +160,13 @@ impl Crew {
     fn of_counters(job: &Job, shards: u8, tally: &Arc<Tally>) -> Self {
         let tally = Arc::clone(tally);
         let life = move |index| Life { counter: Counter::new(&tally, index), ring: None };
-        Crew::start(job, shards, descriptor(), life)
+        Crew::start(job, shards, registrations(job, descriptor(), life))
+    }
+
+    /// Commands SMS_EXECUTIVE, and waits until it has done so.
+    fn service(&mut self, job: &Job, command: ServiceCommand) {
+        let done = self.site.service(command);
+        done.unwrap_or_else(|refusal| panic!("{}: {refusal}", job.label));
     }
 
     /// Looks at everybody once: whose inbox is empty and who runs is as it should be.
@@ -169,6 +198,22 @@ impl Smsexec {
     }
 }
 
+/// A ring on so many shards.
+fn ring(job: &Job, shards: u8) -> Measured {
+    let (tally, ids) = (Tally::new(job), Ids::default());
+    let (mine, theirs, all) = (Arc::clone(&tally), Arc::clone(&ids), job.components);
+    let life = move |index| {
+        let next = (index + 1) % all;
+        let ring = Some(Ring { ids: Arc::clone(&theirs), next: next as usize });
+        Life { counter: Counter::new(&mine, index), ring }
+    };
+    let crew = Crew::start(job, shards, registrations(job, descriptor(), life));
+    ids.set(crew.entrance.ids.to_vec()).expect("they are set once");
+    let taken = job.circulate(&tally, crew.entrance.sender(1));
+    crew.end(job);
+    job.measured(&tally, taken)
+}
+
 impl Peer for Smsexec {
     fn name(&self) -> &'static str {
         if self.gathers > 1 { "smsexec-batched" } else { "smsexec" }
@@ -183,19 +228,33 @@ impl Peer for Smsexec {
         Some(job.measured(&tally, taken))
     }
 
-    fn ring(&self, job: &Job) -> Option<Measured> {
+    fn spread_inside(&self, job: &Job) -> Option<Measured> {
         self.sends_singly()?;
-        let (tally, ids) = (Tally::new(job), Ids::default());
-        let (mine, theirs, all) = (Arc::clone(&tally), Arc::clone(&ids), job.components);
-        let crew = Crew::start(job, self.threads, descriptor(), move |index| {
-            let next = (index + 1) % all;
-            let ring = Some(Ring { ids: Arc::clone(&theirs), next: next as usize });
-            Life { counter: Counter::new(&mine, index), ring }
-        });
+        let (tally, ids, share) = (Tally::new(job), Ids::default(), job.share(0));
+        let (mine, theirs) = (Arc::clone(&tally), Arc::clone(&ids));
+        let life = move |index| Life { counter: Counter::new(&mine, index), ring: None };
+        let produce = move || Producer { ids: Arc::clone(&theirs), share: share.clone() };
+        let mut registrations = registrations(job, descriptor(), life);
+        registrations.push(Registration::new(PRODUCER, descriptor(), produce));
+        let crew = Crew::start(job, 1, registrations);
         ids.set(crew.entrance.ids.to_vec()).expect("they are set once");
-        let taken = job.circulate(&tally, crew.entrance.sender(1));
+        let producer = crew.site.board().find(PRODUCER).expect("it is registered");
+        let mut port = crew.site.port(1);
+        let taken = job.set_off(&tally, || {
+            port.send(producer, Message::Word(0)).expect("there is room for one");
+        });
         crew.end(job);
         Some(job.measured(&tally, taken))
+    }
+
+    fn ring(&self, job: &Job) -> Option<Measured> {
+        self.sends_singly()?;
+        Some(ring(job, self.threads))
+    }
+
+    fn ring_of_two(&self, job: &Job) -> Option<Measured> {
+        self.sends_singly()?;
+        Some(ring(job, 2))
     }
 
     fn query_all(&self, job: &Job) -> Option<Measured> {
@@ -216,14 +275,36 @@ impl Peer for Smsexec {
         Some(job.answered(job.rounds() * counted, answers, taken))
     }
 
-    fn restart_all(&self, job: &Job) -> Option<Measured> {
+    fn start(&self, job: &Job) -> Option<Begun> {
         self.sends_singly()?;
-        let (tally, all) = (Tally::new(job), u64::from(job.components));
+        let (tally, beginning) = (Tally::new(job), Beginning::now());
+        let crew = Crew::of_counters(job, self.threads, &tally);
+        let begun = job.begun(&tally, &beginning);
+        crew.end(job);
+        Some(begun)
+    }
+
+    fn stop_and_start(&self, job: &Job) -> Option<[Measured; 2]> {
+        self.sends_singly()?;
+        let tally = Tally::new(job);
         let mut crew = Crew::of_counters(job, self.threads, &tally);
         let begun = Instant::now();
-        let restarted = crew.site.service(ServiceCommand::Restart);
-        restarted.unwrap_or_else(|refusal| panic!("{}: {refusal}", job.label));
-        tally.up.wait(2 * all, &job.label);
+        crew.service(job, ServiceCommand::Stop);
+        let stop = begun.elapsed();
+        assert_eq!(tally.down.count(), u64::from(job.components), "{}: stops", job.label);
+        let begun = Instant::now();
+        crew.service(job, ServiceCommand::Start);
+        let measured = job.stopped_and_started(&tally, stop, begun.elapsed());
+        crew.end(job);
+        Some(measured)
+    }
+
+    fn restart_all(&self, job: &Job) -> Option<Measured> {
+        self.sends_singly()?;
+        let tally = Tally::new(job);
+        let mut crew = Crew::of_counters(job, self.threads, &tally);
+        let begun = Instant::now();
+        crew.service(job, ServiceCommand::Restart);
         let measured = job.restarted(&tally, begun.elapsed());
         crew.end(job);
         Some(measured)
@@ -233,10 +314,8 @@ impl Peer for Smsexec {
         self.sends_singly()?;
         let storm = Storm::new(job);
         let mine = Arc::clone(&storm);
-        let crew = Crew::start(job, self.threads, restless(), move |index| {
-            let storm = Arc::clone(&mine);
-            Victim { storm, index }
-        });
+        let life = move |index| Victim { storm: Arc::clone(&mine), index };
+        let crew = Crew::start(job, self.threads, registrations(job, restless(), life));
         let mut send = crew.entrance.sender(1);
         let taken = storm.rage(job, |to| send(to, 0));
         crew.end(job);

@@ -6,6 +6,8 @@
 //! `floor-loop`, not against those who cross a thread. Two producers cannot be. Neither can a
 //! storm of crashes: nothing catches a panic.
 //!
+//! A producer that is an actor makes its calls and then one to itself, which comes behind them.
+//!
 //! By default one thread of a process may use it; that is its fastest form.
 
 use std::cell::Cell;
@@ -15,7 +17,8 @@ use std::time::Instant;
 
 use stakker::{Actor, ActorOwn, CX, Ret, Stakker, actor, call, ret, ret_nop, ret_some_do};
 
-use crate::workload::{Counter, Job, Measured, Peer, Tally};
+use crate::memory::Beginning;
+use crate::workload::{Begun, Counter, Job, Measured, Peer, Share, Tally};
 
 /// Calls that are put in before they are carried out: few enough to stay in the cache.
 const BATCH: usize = 1_024;
@@ -59,6 +62,25 @@ impl Life {
 
 type Crew = Vec<ActorOwn<Life>>;
 
+/// An actor that sends to the others.
+struct Producer {
+    crew: Vec<Actor<Life>>,
+    share: Share,
+}
+
+impl Producer {
+    fn init(_: CX![], crew: Vec<Actor<Life>>, share: Share) -> Option<Self> {
+        Some(Producer { crew, share })
+    }
+
+    fn go(&mut self, cx: CX![]) {
+        let Producer { crew, share } = self;
+        if share.send_chunk(|to, word| call!([crew[to as usize]], word(word))) {
+            call!([cx], go());
+        }
+    }
+}
+
 /// Components that have all begun.
 fn start(stakker: &mut Stakker, job: &Job, tally: &Arc<Tally>) -> Crew {
     let begin = |index| actor!(stakker, Life::init(Arc::clone(tally), index), ret_nop!());
@@ -92,6 +114,21 @@ impl Peer for OnOneThread {
         let begun = Instant::now();
         spread(&mut stakker, job, &crew);
         let taken = begun.elapsed();
+        Some(job.measured(&tally, taken))
+    }
+
+    fn spread_inside(&self, job: &Job) -> Option<Measured> {
+        let (mut stakker, tally) = (Stakker::new(Instant::now()), Tally::new(job));
+        let crew = start(&mut stakker, job, &tally);
+        let actors = crew.iter().map(|actor| Actor::clone(actor)).collect();
+        let stakker = &mut stakker;
+        let producer = actor!(stakker, Producer::init(actors, job.share(0)), ret_nop!());
+        stakker.run(Instant::now(), false);
+        let taken = job.set_off(&tally, || {
+            call!([producer], go());
+            // Calls that a call brings about are carried out in the same run.
+            stakker.run(Instant::now(), false);
+        });
         Some(job.measured(&tally, taken))
     }
 
@@ -133,15 +170,26 @@ impl Peer for OnOneThread {
         Some(job.answered(sum, answers, taken))
     }
 
-    fn restart_all(&self, job: &Job) -> Option<Measured> {
+    fn start(&self, job: &Job) -> Option<Begun> {
+        let (tally, beginning) = (Tally::new(job), Beginning::now());
+        let mut stakker = Stakker::new(Instant::now());
+        let crew = start(&mut stakker, job, &tally);
+        let begun = job.begun(&tally, &beginning);
+        drop(crew);
+        Some(begun)
+    }
+
+    fn stop_and_start(&self, job: &Job) -> Option<[Measured; 2]> {
         let (mut stakker, tally) = (Stakker::new(Instant::now()), Tally::new(job));
         let crew = start(&mut stakker, job, &tally);
         let begun = Instant::now();
         crew.iter().for_each(|actor| call!([actor], stop()));
         stakker.run(Instant::now(), false);
         drop(crew);
+        let stop = begun.elapsed();
+        let begun = Instant::now();
         let crew = start(&mut stakker, job, &tally);
-        let measured = job.restarted(&tally, begun.elapsed());
+        let measured = job.stopped_and_started(&tally, stop, begun.elapsed());
         drop(crew);
         Some(measured)
     }

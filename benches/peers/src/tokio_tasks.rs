@@ -11,7 +11,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::engine::Engine;
-use crate::workload::{Counter, Job, Measured, Peer, Storm, Tally};
+use crate::memory::Beginning;
+use crate::workload::{Begun, Counter, Job, Measured, Peer, Share, Storm, Tally};
 
 pub(crate) struct Tokio {
     /// Workers of the runtime.
@@ -67,6 +68,13 @@ fn spawn(tally: &Arc<Tally>, index: u32) -> UnboundedSender<Mail> {
     sender
 }
 
+/// A task that sends to the others, and lets them have their turn after each chunk.
+async fn produce(crew: Crew, mut share: Share) {
+    while share.send_chunk(|to, word| send(&crew[to as usize], Mail::Word(word))) {
+        tokio::task::yield_now().await;
+    }
+}
+
 async fn ask_all(crew: Crew, rounds: u64) -> (u64, u64) {
     let (mut sum, mut answers) = (0, 0);
     for _ in 0..rounds {
@@ -111,6 +119,18 @@ async fn supervise(storm: Arc<Storm>, index: u32, first: UnboundedReceiver<()>) 
     }
 }
 
+/// A ring on a runtime of so many workers.
+fn ring(job: &Job, workers: u8) -> Measured {
+    let (engine, tally) = (Engine::start(workers), Tally::new(job));
+    let crew = start(&engine, job, &tally, u64::from(job.components));
+    for (one, next) in crew.iter().zip(crew.iter().cycle().skip(1)) {
+        send(one, Mail::Next(next.clone()));
+    }
+    let taken = job.circulate(&tally, |to, left| send(&crew[to as usize], Mail::Token(left)));
+    drop(engine);
+    job.measured(&tally, taken)
+}
+
 impl Peer for Tokio {
     fn name(&self) -> &'static str {
         "tokio"
@@ -124,15 +144,21 @@ impl Peer for Tokio {
         Some(job.measured(&tally, taken))
     }
 
-    fn ring(&self, job: &Job) -> Option<Measured> {
-        let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
+    fn spread_inside(&self, job: &Job) -> Option<Measured> {
+        let (engine, tally) = (Engine::inside(job.components), Tally::new(job));
         let crew = start(&engine, job, &tally, u64::from(job.components));
-        for (one, next) in crew.iter().zip(crew.iter().cycle().skip(1)) {
-            send(one, Mail::Next(next.clone()));
-        }
-        let taken = job.circulate(&tally, |to, left| send(&crew[to as usize], Mail::Token(left)));
+        let (others, share) = (crew.clone(), job.share(0));
+        let taken = job.set_off(&tally, || engine.begin(produce(others, share)));
         drop(engine);
         Some(job.measured(&tally, taken))
+    }
+
+    fn ring(&self, job: &Job) -> Option<Measured> {
+        Some(ring(job, self.threads))
+    }
+
+    fn ring_of_two(&self, job: &Job) -> Option<Measured> {
+        Some(ring(job, 2))
     }
 
     fn query_all(&self, job: &Job) -> Option<Measured> {
@@ -144,16 +170,28 @@ impl Peer for Tokio {
         Some(job.answered(sum, answers, begun.elapsed()))
     }
 
-    fn restart_all(&self, job: &Job) -> Option<Measured> {
+    fn start(&self, job: &Job) -> Option<Begun> {
+        let (tally, beginning) = (Tally::new(job), Beginning::now());
+        let engine = Engine::start(self.threads);
+        let crew = start(&engine, job, &tally, u64::from(job.components));
+        let begun = job.begun(&tally, &beginning);
+        drop(engine);
+        drop(crew);
+        Some(begun)
+    }
+
+    fn stop_and_start(&self, job: &Job) -> Option<[Measured; 2]> {
         let (engine, tally, all) =
             (Engine::start(self.threads), Tally::new(job), u64::from(job.components));
         let crew = start(&engine, job, &tally, all);
         let begun = Instant::now();
         drop(crew);
         tally.down.wait(all, &job.label);
+        let stop = begun.elapsed();
+        let begun = Instant::now();
         let crew = start(&engine, job, &tally, 2 * all);
-        let taken = begun.elapsed();
-        let measured = job.restarted(&tally, taken);
+        let measured = job.stopped_and_started(&tally, stop, begun.elapsed());
+        drop(engine);
         drop(crew);
         Some(measured)
     }

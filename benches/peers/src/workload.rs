@@ -10,9 +10,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::gauge::Gauge;
+use crate::memory::Beginning;
 
 /// Tokens that go round in a ring.
 pub(crate) const TOKENS: u64 = 64;
+/// A producer that is a component sends so many messages, and then lets the others have their turn.
+pub(crate) const CHUNK: usize = 256;
 /// What a component panics with in a storm of crashes; the panic hook says nothing about it.
 pub(crate) const STORM: &str = "a crash that was asked for";
 
@@ -21,14 +24,36 @@ pub(crate) trait Peer {
     /// What heads its column.
     fn name(&self) -> &'static str;
 
+    /// To be called once, before it is measured by whatever number of processes.
+    ///
+    /// # Errors
+    /// In words, why it cannot be measured here.
+    fn prepare(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Single messages to uniformly random components, from as many threads as the job says.
     fn spread(&self, job: &Job) -> Option<Measured> {
         let _ = job;
         None
     }
 
+    /// The same, from one producer that is a component itself and shares a thread with the others.
+    /// It sends [`CHUNK`] messages at a time, and in between it is the others' turn.
+    fn spread_inside(&self, job: &Job) -> Option<Measured> {
+        let _ = job;
+        None
+    }
+
     /// Tokens that each component hands on to the next.
     fn ring(&self, job: &Job) -> Option<Measured> {
+        let _ = job;
+        None
+    }
+
+    /// The same, where each component is on another thread than the one before it; where that is
+    /// not the sender's to say, there are two threads for all of them.
+    fn ring_of_two(&self, job: &Job) -> Option<Measured> {
         let _ = job;
         None
     }
@@ -44,10 +69,25 @@ pub(crate) trait Peer {
         None
     }
 
-    /// Every component is stopped and started again.
-    fn restart_all(&self, job: &Job) -> Option<Measured> {
+    /// Components begin where there was nothing, not even a thread to carry them; then nothing is
+    /// to be done.
+    fn start(&self, job: &Job) -> Option<Begun> {
         let _ = job;
         None
+    }
+
+    /// Every component is stopped, and when all are, every one is started again: what the one
+    /// took, and what the other.
+    fn stop_and_start(&self, job: &Job) -> Option<[Measured; 2]> {
+        let _ = job;
+        None
+    }
+
+    /// Every component is stopped and started again. Unless there is a way to have both at once,
+    /// one comes after the other.
+    fn restart_all(&self, job: &Job) -> Option<Measured> {
+        let [stopped, started] = self.stop_and_start(job)?;
+        Some(Measured { taken: stopped.taken + started.taken, ..started })
     }
 
     /// Every component panics on each message, and is started again by who supervises it.
@@ -72,6 +112,14 @@ impl Measured {
     }
 }
 
+/// Components that have begun, and nothing is to be done.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Begun {
+    pub(crate) starts: Measured,
+    /// By so many bytes the process is larger; none where the system does not tell.
+    pub(crate) bytes: Option<u64>,
+}
+
 /// A linear congruential generator: the same numbers for everybody, and next to no time.
 #[derive(Debug, Clone)]
 pub(crate) struct Lcg(u64);
@@ -88,6 +136,33 @@ impl Lcg {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
         let to = (u128::from(self.0) * u128::from(components)) >> 64;
         (to as u32, self.0)
+    }
+}
+
+/// What one producer sends, and to whom.
+#[derive(Debug, Clone)]
+pub(crate) struct Share {
+    lcg: Lcg,
+    components: u32,
+    left: u64,
+}
+
+impl Share {
+    /// Sends the next chunk; false if that was all.
+    #[inline]
+    pub(crate) fn send_chunk(&mut self, mut send: impl FnMut(u32, u64)) -> bool {
+        self.by_ref().take(CHUNK).for_each(|(to, word)| send(to, word));
+        self.left > 0
+    }
+}
+
+impl Iterator for Share {
+    type Item = (u32, u64);
+
+    #[inline]
+    fn next(&mut self) -> Option<(u32, u64)> {
+        self.left = self.left.checked_sub(1)?;
+        Some(self.lcg.draw(self.components))
     }
 }
 
@@ -122,14 +197,8 @@ impl Job {
     pub(crate) fn ring(label: &str, components: u32, tokens: u64, hops: u64) -> Self {
         let mut job = Job::bare(label, components, tokens * hops);
         job.tokens = tokens;
-        let visits: Vec<_> = job.tokens().collect();
-        let walk = |(from, left): (u32, u64)| {
-            (0..=left).map(move |hop| {
-                let to = (u64::from(from) + hop) % u64::from(components);
-                (to as u32, left - hop)
-            })
-        };
-        job.expect(visits.into_iter().flat_map(walk));
+        let hops = job.hops();
+        job.expect(hops);
         job
     }
 
@@ -140,11 +209,11 @@ impl Job {
     }
 
     /// What producer `number` sends, and to whom.
-    pub(crate) fn share(&self, number: u32) -> impl Iterator<Item = (u32, u64)> + use<> {
+    pub(crate) fn share(&self, number: u32) -> Share {
         let producers = u64::from(self.producers);
         let odd = u64::from(u64::from(number) < self.operations % producers);
-        let (mut lcg, components) = (Lcg::of_producer(number), self.components);
-        (0..self.operations / producers + odd).map(move |_| lcg.draw(components))
+        let (lcg, components) = (Lcg::of_producer(number), self.components);
+        Share { lcg, components, left: self.operations / producers + odd }
     }
 
     /// Where each token begins, and how many hops it has left after that one.
@@ -152,6 +221,17 @@ impl Job {
         let (tokens, components) = (self.tokens, u64::from(self.components));
         let left = self.operations / tokens.max(1) - 1;
         (0..tokens).map(move |token| ((token * components / tokens) as u32, left))
+    }
+
+    /// Every hop of every token: who gets it, and how many it has left.
+    pub(crate) fn hops(&self) -> impl Iterator<Item = (u32, u64)> + use<> {
+        let components = u64::from(self.components);
+        self.tokens().flat_map(move |(from, left)| {
+            (0..=left).map(move |hop| {
+                let to = (u64::from(from) + hop) % components;
+                (to as u32, left - hop)
+            })
+        })
     }
 
     /// How often everybody is asked, so that there is something to measure.
@@ -218,6 +298,14 @@ impl Job {
         begun.elapsed()
     }
 
+    /// Has a producer that is a component begin, and waits until everything was handled.
+    pub(crate) fn set_off(&self, tally: &Tally, go: impl FnOnce()) -> Duration {
+        let begun = Instant::now();
+        go();
+        tally.handled.wait(self.busy(), &self.label);
+        begun.elapsed()
+    }
+
     /// Checks what was handled. To be called when nothing can be handled any more.
     #[track_caller]
     pub(crate) fn measured(&self, tally: &Tally, taken: Duration) -> Measured {
@@ -241,9 +329,40 @@ impl Job {
     /// Checks that everybody was stopped and started again, once.
     #[track_caller]
     pub(crate) fn restarted(&self, tally: &Tally, taken: Duration) -> Measured {
-        let (up, down) = (tally.up.count(), tally.down.count());
+        self.lives(2, tally.up.count(), 1, tally.down.count(), taken)
+    }
+
+    /// Checks the same, and tells what each half took.
+    #[track_caller]
+    pub(crate) fn stopped_and_started(
+        &self,
+        tally: &Tally,
+        stop: Duration,
+        start: Duration,
+    ) -> [Measured; 2] {
+        [stop, start].map(|taken| self.restarted(tally, taken))
+    }
+
+    /// Checks that everybody has begun, once.
+    #[track_caller]
+    pub(crate) fn begun(&self, tally: &Tally, beginning: &Beginning) -> Begun {
+        let (taken, bytes) = (beginning.elapsed(), beginning.grown());
+        let starts = self.lives(1, tally.up.count(), 0, tally.down.count(), taken);
+        Begun { starts, bytes }
+    }
+
+    /// Checks that everybody has begun so many lives and ended so many.
+    #[track_caller]
+    pub(crate) fn lives(
+        &self,
+        begun: u64,
+        up: u64,
+        ended: u64,
+        down: u64,
+        taken: Duration,
+    ) -> Measured {
         let once = u64::from(self.components);
-        assert_eq!((up, down), (2 * once, once), "{}: starts and stops", self.label);
+        assert_eq!((up, down), (begun * once, ended * once), "{}: starts and stops", self.label);
         Measured { operations: once, taken, hash: mixed(up as u32, down) }
     }
 
