@@ -1,5 +1,6 @@
 //! What passes between the executive, the shards and whoever drives them.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,6 +122,24 @@ impl Ending {
     }
 }
 
+/// What a message that was set aside held, as its Debug form shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// A bare number: its form is made when somebody reads it.
+    Word(u64),
+    /// What a typed message has written before it was dropped.
+    Text(String),
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Shown::Word(word) => write!(f, "{:?}", Message::Word(*word)),
+            Shown::Text(text) => f.write_str(text),
+        }
+    }
+}
+
 /// What a shard's turn leaves to its driver, in the order in which it came about.
 #[derive(Debug)]
 pub enum Output {
@@ -202,7 +221,7 @@ pub enum Output {
         /// What kind of message. The message itself is component code and ends where it was.
         name: &'static str,
         /// Its Debug form, 200 characters at most.
-        text: String,
+        text: Shown,
         /// Why.
         reason: Box<DeadReason>,
     },

@@ -165,13 +165,13 @@ pub(super) fn crash(hook: &'static str, caught: Caught) -> Ending {
 
 /// How a life ends whose hook has failed.
 fn failure(hook: &'static str, fault: Fault) -> Ending {
-    let exit = Exit::Error { code: fault.code, text: fault.text };
+    let exit = Exit::Error { code: fault.code, text: fault.text.into() };
     Ending { hook, ..Ending::plain(exit) }
 }
 
 fn panic_text(exit: Exit) -> String {
     match exit {
-        Exit::Panic { text, .. } => text,
+        Exit::Panic { text, .. } => text.to_string(),
         other => other.to_string(),
     }
 }
