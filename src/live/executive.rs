@@ -358,15 +358,17 @@ impl ExecutiveActor {
     /// wait for the alarm, which counts in milliseconds.
     fn do_doings(&mut self, ctx: &mut Context<Self>) {
         self.do_all(ctx);
-        while let Some(due) = self.host.next_due() {
+        let mut next = self.host.next_due();
+        while let Some(due) = next {
             let clock = self.shared.clock.read();
             if due > clock.now {
                 break;
             }
             self.host.fire_due(clock);
             self.do_all(ctx);
+            next = self.host.next_due();
         }
-        self.set_alarm(ctx);
+        self.set_alarm(next, ctx);
     }
 
     fn do_all(&mut self, ctx: &mut Context<Self>) {
@@ -499,8 +501,7 @@ impl ExecutiveActor {
         });
     }
 
-    fn set_alarm(&mut self, ctx: &mut Context<Self>) {
-        let due = self.host.next_due();
+    fn set_alarm(&mut self, due: Option<Moment>, ctx: &mut Context<Self>) {
         self.alarm.set(due, &self.shared.clock, ctx, |actor, ctx| {
             actor.alarm.rung();
             actor.fire_due(ctx);

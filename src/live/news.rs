@@ -49,14 +49,11 @@ struct Desk {
 }
 
 impl NewsDesk {
-    /// Hands news in, behind all that is there, and sees to it that the executive looks for it.
-    pub(crate) fn hand_in(
-        &self,
-        news: impl IntoIterator<Item = News>,
-        executive: &Addr<ExecutiveActor>,
-    ) {
+    /// Hands news in, behind all that is there, leaves an empty list, and sees to it that the
+    /// executive looks for it.
+    pub(crate) fn hand_in(&self, news: &mut VecDeque<News>, executive: &Addr<ExecutiveActor>) {
         let mut desk = self.lock();
-        desk.news.extend(news);
+        desk.news.append(news);
         self.has_news.store(true, Ordering::Release);
         let looked_after = std::mem::replace(&mut desk.looked_after, true);
         drop(desk);

@@ -1,7 +1,7 @@
 //! A shard as an actix actor: its lane is a stream, its turns are the kernel's.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -155,7 +155,7 @@ pub(crate) struct ShardActor {
     alarm: Alarm,
     outputs: Vec<Output>,
     /// What of that is about to be handed in.
-    to_tell: Vec<News>,
+    to_tell: VecDeque<News>,
 }
 
 impl ShardActor {
@@ -189,7 +189,7 @@ impl ShardActor {
             errands: HashMap::new(),
             alarm: Alarm::default(),
             outputs: Vec::new(),
-            to_tell: Vec::new(),
+            to_tell: VecDeque::new(),
         }
     }
 }
@@ -322,7 +322,7 @@ impl ShardActor {
                 }
                 output => {
                     self.abandon_errands(&output);
-                    self.to_tell.push(News::Output(clock, output));
+                    self.to_tell.push_back(News::Output(clock, output));
                 }
             }
         }
@@ -334,10 +334,10 @@ impl ShardActor {
     /// ahead by so much only.
     fn tell_news(&mut self, all: Option<usize>) {
         if let Some(told) = all.filter(|told| *told > 0) {
-            self.to_tell.push(News::End(self.on_the_way.begin(), self.backlog.add(told)));
+            self.to_tell.push_back(News::End(self.on_the_way.begin(), self.backlog.add(told)));
         }
         if !self.to_tell.is_empty() {
-            self.news.hand_in(self.to_tell.drain(..), &self.executive);
+            self.news.hand_in(&mut self.to_tell, &self.executive);
         }
     }
 
