@@ -2,14 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use contract::component::Registry;
-use contract::context::Call;
-use contract::effect::LogText;
+use contract::context::{Delivery, Hostless, Identity, LifeNotes};
+use contract::effect::{Asked, LogText};
 use contract::{
-    Answer, Component, ComponentId, Context, Fault, Generation, Message, MessageId, Moment,
+    Answer, Clock, Component, ComponentId, Context, Fault, Generation, Message, MessageId, Moment,
     Progress, Registration, Request, Settings, Start, Started, State, StatusMessage, Ticket,
     WallTime,
 };
@@ -51,7 +50,7 @@ pub struct Bench {
 pub(crate) struct Life {
     pub(crate) component: Box<dyn Component>,
     pub(crate) name: Arc<str>,
-    pub(crate) tickets: u64,
+    pub(crate) notes: LifeNotes,
     pub(crate) timers: Vec<Timer>,
     pub(crate) timers_set: u64,
     pub(crate) outstanding: Vec<(Ticket, Request)>,
@@ -168,7 +167,7 @@ impl Bench {
         self.life = Some(Life {
             component: (self.registration.factory)(),
             name: self.registration.name.clone(),
-            tickets: 0,
+            notes: LifeNotes::new(Generation(self.generation)),
             timers: Vec::new(),
             timers_set: 0,
             outstanding: Vec::new(),
@@ -436,26 +435,21 @@ impl Bench {
             self.fail(&format!("{what}: an earlier hook failed: {fault}"));
         }
         self.journal.stimulus(self.now, format_args!("-> {what}"));
-        let (now, utc) = (self.now, self.utc());
-        let name = std::sync::Arc::clone(&self.registration.name);
-        let identity = contract::context::Identity {
-            name: &name,
-            id: ComponentId::new(0, 0),
-            generation: Generation(self.generation),
-        };
+        let clock = Clock { now: self.now, utc: self.utc() };
         let Some(life) = &mut self.life else {
             self.fail(&format!("{what}: the component does not live"));
         };
-        let mut effects = Vec::new();
-        let plain = Call::plain(now, utc);
-        let call = match message {
-            Some(message) => Call { message, delivery: 1, ..plain },
-            None => plain,
+        let mut asked = Asked::default();
+        let delivery = match message {
+            Some(message) => Delivery { message, nth: 1 },
+            None => Delivery::NONE,
         };
-        let lease = AtomicU64::new(0);
-        let mut cx = Context::new(call, identity, &mut life.tickets, &mut effects, &lease);
+        let place = Hostless::new(Arc::clone(&self.registration.name));
+        let id = ComponentId::new(0, 0);
+        let identity = Identity { id, place: &place, life: &mut life.notes };
+        let mut cx = Context::new(&clock, delivery, identity, &mut asked);
         let outcome = hook(life.component.as_mut(), &mut cx);
-        self.carry_out(outcome, effects)
+        self.carry_out(outcome, asked)
     }
 
     /// Panics at the caller's line with `problem` and everything that happened.

@@ -1,25 +1,22 @@
 //! Carrying out what a hook asked for.
 
+use contract::effect::Asked;
 use contract::{Answer, Effect, Fault, Reply};
 
 use crate::bench::{Bench, Timer};
 
 impl Bench {
-    /// Carries `effects` out if the hook went well; of a failed hook only the log lines remain,
-    /// and its life is over.
+    /// Carries what it asked for out if the hook went well; of a failed hook only the log lines
+    /// remain, and its life is over.
     #[track_caller]
-    pub(crate) fn carry_out<R>(
-        &mut self,
-        outcome: Result<R, Fault>,
-        effects: Vec<Effect>,
-    ) -> Option<R> {
+    pub(crate) fn carry_out<R>(&mut self, outcome: Result<R, Fault>, asked: Asked) -> Option<R> {
         match outcome {
             Ok(value) => {
-                effects.into_iter().for_each(|effect| self.carry_out_one(effect));
+                asked.into_effects().for_each(|effect| self.carry_out_one(effect));
                 Some(value)
             }
             Err(fault) => {
-                let logs = effects.into_iter().filter(|it| matches!(it, Effect::Log(_)));
+                let logs = asked.into_effects().filter(|it| matches!(it, Effect::Log(_)));
                 logs.for_each(|log| self.carry_out_one(log));
                 self.journal.deed(format_args!("failed: {fault}"));
                 self.end_life();

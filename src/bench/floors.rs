@@ -5,12 +5,12 @@
 //! thread costs that much.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use contract::context::{Call, Context, Identity};
+use contract::context::{Context, Delivery, Hostless, Identity, LifeNotes};
 use contract::control::Refusal;
-use contract::{Component, ComponentId, Generation, Message, Moment, WallTime};
+use contract::effect::Asked;
+use contract::{Clock, Component, ComponentId, Generation, Message};
 use crossbeam_channel::unbounded;
 
 use crate::crew::drive;
@@ -20,10 +20,9 @@ use crate::worker::{Worker, message};
 /// Components as everybody has them: behind a pointer.
 struct Boxed {
     components: Vec<Box<dyn Component>>,
-    name: Arc<str>,
-    tickets: u64,
-    effects: Vec<contract::Effect>,
-    lease: AtomicU64,
+    place: Hostless,
+    life: LifeNotes,
+    asked: Asked,
 }
 
 impl Boxed {
@@ -33,17 +32,16 @@ impl Boxed {
             Box::new(worker) as Box<dyn Component>
         };
         let components = (0..job.components).map(boxed).collect();
-        let (name, lease) = ("floor".into(), AtomicU64::new(0));
-        Boxed { components, name, tickets: 0, effects: Vec::new(), lease }
+        let (place, life) = (Hostless::new("floor"), LifeNotes::new(Generation(1)));
+        Boxed { components, place, life, asked: Asked::default() }
     }
 
     #[inline]
     fn call(&mut self, to: u32, message: &Message) {
-        let Boxed { components, name, tickets, effects, lease } = self;
-        let id = ComponentId::new(0, 0);
-        let identity = Identity { name, id, generation: Generation(1) };
-        let call = Call::plain(Moment::ZERO, WallTime::default());
-        let mut cx = Context::new(call, identity, tickets, effects, lease);
+        let Boxed { components, place, life, asked } = self;
+        let identity = Identity { id: ComponentId::new(0, 0), place, life };
+        let clock = Clock::default();
+        let mut cx = Context::new(&clock, Delivery::NONE, identity, asked);
         components[to as usize].message(message, &mut cx).expect("it knows what it is sent");
     }
 }

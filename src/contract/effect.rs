@@ -71,6 +71,38 @@ pub enum Effect {
     Exit,
 }
 
+/// What hooks have asked for. A host may keep what earlier ones have asked for in here; a hook
+/// adds to it at the end.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// Bare words to be handed to other components: most of what is ever asked for, and in a
+    /// form that can be queued as it is.
+    pub words: Vec<WordSlip>,
+    /// All else, and words that were sent after it: behind everything in `words`.
+    pub others: Vec<Effect>,
+}
+
+impl Asked {
+    /// Everything in order.
+    pub fn into_effects(self) -> impl Iterator<Item = Effect> {
+        let sent = |WordSlip { to, word, .. }| Effect::Send { to, message: Message::Word(word) };
+        self.words.into_iter().map(sent).chain(self.others)
+    }
+}
+
+/// A bare word on its way from one component to another. 24 bytes that anybody can copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WordSlip {
+    /// To whom.
+    pub to: ComponentId,
+    /// From whom.
+    pub from: ComponentId,
+    /// Which of the messages sent from there, with `from` its identity; given by the host.
+    pub number: u32,
+    /// The word.
+    pub word: u64,
+}
+
 /// A message that is of no use later.
 #[derive(Debug)]
 pub struct Expiring {

@@ -32,4 +32,4 @@ pub use lifecycle::{Code, Command, CommandOptions, Exit, State, Substate};
 pub use message::{Message, MessageType};
 pub use settings::{Setting, Settings};
 pub use status::{Severity, StatusMessage};
-pub use time::{Moment, WallTime};
+pub use time::{Clock, Moment, WallTime};

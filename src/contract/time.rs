@@ -27,6 +27,15 @@ impl Moment {
     }
 }
 
+/// What time it is, on both clocks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// The host's monotonic clock.
+    pub now: Moment,
+    /// The site's wall clock.
+    pub utc: WallTime,
+}
+
 impl Add<Duration> for Moment {
     type Output = Moment;
 

@@ -30,6 +30,14 @@ impl LifeWord {
         self.life.store(word, Ordering::Release);
     }
 
+    /// Whether that life is over: another has begun since, or it is stopped.
+    #[inline]
+    pub(crate) fn is_over(&self, generation: Generation) -> bool {
+        let word = self.life.load(Ordering::Acquire);
+        let stopped = u64::from(State::Stopped.number());
+        word >> STATE_BITS != generation.0 || word & ((1 << STATE_BITS) - 1) == stopped
+    }
+
     /// State and life fit together. The moment is read apart from them: during a transition it
     /// may be the next one's, never an earlier one's.
     #[inline]

@@ -4,9 +4,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use contract::effect::WordSlip;
 use crossbeam_channel::Receiver;
 
-use crate::parcel::{Parcel, WordSlip};
+use crate::parcel::Parcel;
 use crate::pipe::{Inlet, Outlet, pipe};
 
 /// A pipe with fewer words than this, and than were asked for, is left alone for the rest of a
@@ -68,6 +69,12 @@ impl Batch {
     #[inline]
     pub(crate) fn parts(&mut self) -> (&[WordSlip], &mut usize) {
         (self.words.as_ref().map_or(&[], |words| words), &mut self.begun)
+    }
+
+    /// How many of its words have been begun with.
+    #[inline]
+    pub(crate) fn begun(&self) -> usize {
+        self.begun
     }
 
     /// Takes the first parcel out.
@@ -214,7 +221,8 @@ impl Intake {
 
     /// The carrier is lost: the words that it has taken out and not begun with are there again.
     pub(crate) fn take_back(&mut self, begun: u64) {
-        let begun = usize::try_from(begun - self.begun_before).unwrap_or(usize::MAX);
+        // Too low a count, of one that was lost before, has some of them come again; none is lost.
+        let begun = usize::try_from(begun.saturating_sub(self.begun_before)).unwrap_or(usize::MAX);
         for word in self.words.get(begun..).unwrap_or_default().iter().rev() {
             self.left.push_front(*word);
         }

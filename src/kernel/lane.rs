@@ -9,13 +9,14 @@ use std::task::Waker;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use contract::effect::WordSlip;
 use contract::id::ComponentId;
 use contract::message::Message;
 
 use crate::bell::Bell;
 use crate::intake::{Batch, Intake};
 use crate::order::Order;
-use crate::parcel::{Parcel, WordSlip};
+use crate::parcel::Parcel;
 use crate::pipe::Inlet;
 use crate::unwind::discard;
 
@@ -72,8 +73,11 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Orders {
     queue: Mutex<VecDeque<Order>>,
+    /// [`RETIRED`] if they are those of an end that has been replaced.
     waiting: AtomicUsize,
 }
+
+const RETIRED: usize = usize::MAX;
 
 impl Orders {
     fn is_empty(&self) -> bool {
@@ -92,12 +96,21 @@ impl Orders {
             return None;
         }
         let mut queue = self.queue();
-        let order = queue.pop_front();
+        // There is none in that of a replaced end, which goes on to look as if.
+        let order = queue.pop_front()?;
         self.waiting.store(queue.len(), Ordering::Release);
         if queue.is_empty() && queue.capacity() > ORDERS_KEPT {
             *queue = VecDeque::new();
         }
-        order
+        Some(order)
+    }
+
+    /// Looks as if there were orders from now on: a look at that is all that a carrier takes after
+    /// each hook, and one that is given up is to look more closely. What waits is answered.
+    fn retire(&self) -> VecDeque<Order> {
+        let mut queue = self.queue();
+        self.waiting.store(RETIRED, Ordering::Release);
+        std::mem::take(&mut *queue)
     }
 
     /// Drops what waits, one by one: orders hold component code.
@@ -248,6 +261,10 @@ impl Lane {
     /// before the new carrier's first turn, for what comes for a slot that is not there is lost.
     pub fn replace_end(&self) -> LaneEnd {
         let mut epoch = 0;
+        // First of all: its hook may come back at this very moment, and what lies behind the message
+        // in its hands is not to be begun with once it has been taken back.
+        let old = std::mem::take(&mut *self.shared.orders());
+        let orders = old.retire();
         // Nothing is taken out meanwhile.
         let mut intake = self.shared.intake();
         self.shared.bell.pass_on(|| {
@@ -255,8 +272,7 @@ impl Lane {
         });
         intake.take_back(self.shared.begun());
         drop(intake);
-        let old = std::mem::take(&mut *self.shared.orders());
-        old.discard_all();
+        orders.into_iter().for_each(discard);
         self.shared.end(epoch)
     }
 }
@@ -401,13 +417,19 @@ impl LaneEnd {
     /// The carrier begins to hand over the next parcel that it has taken. If it does not come
     /// back, that one is lost with it until it does; those behind it are its successor's.
     ///
-    /// Without a lock, for a carrier is replaced only when it has not followed an order for
-    /// seconds: one that sees orders waiting takes [`LaneEnd::begin_steadily`] instead, and what
-    /// was counted here has long been seen by then.
+    /// Without a lock, for a carrier is replaced only when it has not come back for seconds: what
+    /// was counted here has long been seen by then, and one that sees orders waiting takes
+    /// [`LaneEnd::begin_steadily`] instead. If it comes back between that look and this count, one
+    /// message comes twice, and the count is not right until its successor counts on.
     #[inline]
-    pub(crate) fn begin(&self) {
-        let begun = &self.shared.begun.0;
-        begun.store(begun.load(Ordering::Relaxed) + 1, Ordering::Release);
+    pub(crate) fn begin(&self, begun: u64) {
+        self.shared.begun.0.store(begun, Ordering::Release);
+    }
+
+    /// How many parcels carriers have begun with.
+    #[inline]
+    pub(crate) fn begun(&self) -> u64 {
+        self.shared.begun()
     }
 
     /// The same, at any time; false if the carrier has been replaced, and the parcel is its
@@ -416,7 +438,7 @@ impl LaneEnd {
         let _intake = self.shared.intake();
         let is_present = !self.is_retired();
         if is_present {
-            self.begin();
+            self.begin(self.begun() + 1);
         }
         is_present
     }
@@ -526,8 +548,55 @@ mod tests {
         assert_eq!(newest.take_all_mail().len(), 1);
         assert!(newest.orders.is_empty(), "the executive gives them anew");
         lane.order(Order::Stop(id, Generation(2)));
-        assert!(old.orders.is_empty() && new.orders.is_empty(), "theirs are over");
+        let waits = |end: &LaneEnd| end.orders.queue().len();
+        assert_eq!((waits(&old), waits(&new)), (0, 0), "theirs are over");
+        assert!(old.has_orders() && new.has_orders(), "they are to look more closely");
         assert!(!newest.orders.is_empty());
+    }
+
+    /// Looks whether orders seem to wait at the moment at which an end is retired.
+    struct Looks(LaneEnd, AtomicBool);
+
+    impl Wake for Looks {
+        fn wake(self: Arc<Self>) {
+            assert!(self.0.is_retired());
+            self.1.store(self.0.has_orders(), Ordering::Relaxed);
+        }
+    }
+
+    /// A look at the orders is all that a carrier takes after each hook.
+    #[test]
+    fn an_end_that_is_retired_looks_as_if_orders_waited_from_the_beginning() {
+        let (lane, old) = lane();
+        let looks = Arc::new(Looks(old.clone(), AtomicBool::new(false)));
+        assert!(old.park(&Waker::from(Arc::clone(&looks))));
+        lane.replace_end();
+        assert!(looks.1.load(Ordering::Relaxed));
+    }
+
+    /// A hook comes back at the very moment at which its carrier is lost, and the next word has
+    /// been begun with by then.
+    #[test]
+    fn a_lost_carrier_that_counts_too_late_costs_no_mail() {
+        let (lane, old) = lane();
+        let id = ComponentId::new(0, 0);
+        let mut way = lane.way();
+        let word = |number| WordSlip { to: id, from: ComponentId::OUTSIDE, number, word: 0 };
+        (1..=8).for_each(|number| way.send_word(word(number)));
+        let (mut batch, mut next) = (Batch::default(), Batch::default());
+        old.take_mail(4, &mut batch);
+        old.begin(1);
+        let new = lane.replace_end();
+        new.take_mail(2, &mut next);
+        (2..=3).for_each(|begun| new.begin(begun));
+        next = Batch::default();
+        new.take_mail(2, &mut next);
+        old.begin(2);
+        let newest = lane.replace_end();
+        let left = newest.take_all_mail();
+        let left: Vec<u32> =
+            left.iter().filter_map(Parcel::message_id).map(|id| id.number).collect();
+        assert_eq!(left, [4, 5, 6, 7, 8]);
     }
 
     #[test]

@@ -37,11 +37,12 @@ mod timers;
 mod unwind;
 
 pub use board::{Board, Busy, CellView};
+pub use contract::time::Clock;
 pub use executive::{Crash, Ended, Executive, ExecutiveOptions, Notice, Passage, Step, Transition};
 pub use interpose::{CallVerdict, Envelope, Hook, HookCall, Interposer, MessageVerdict};
 pub use lane::{Lane, LaneEnd, lane};
 pub use order::{Ending, LifeChange, LifeEvent, Order, Output, Shown};
 pub use parcel::{MessageSlip, Parcel};
 pub use port::{Port, Unsent};
-pub use shard::{Clock, Shard, Turn};
+pub use shard::{Shard, Turn};
 pub use unwind::{PanicTrace, Walk};

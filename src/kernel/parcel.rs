@@ -1,6 +1,6 @@
 //! What lanes carry to components: messages, answers, timers.
 
-use contract::effect::Answer;
+use contract::effect::{Answer, WordSlip};
 use contract::id::{ComponentId, Generation, MessageId, Ticket};
 use contract::message::Message;
 use contract::time::Moment;
@@ -49,15 +49,6 @@ pub enum Parcel {
         /// The shard that asks.
         shard: u8,
     },
-}
-
-/// A message that is a bare word. 24 bytes that anybody can copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct WordSlip {
-    pub(crate) to: ComponentId,
-    pub(crate) from: ComponentId,
-    pub(crate) number: u32,
-    pub(crate) word: u64,
 }
 
 impl From<WordSlip> for Parcel {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use contract::effect::WordSlip;
 use contract::id::ComponentId;
 use contract::message::Message;
 
 use crate::board::Board;
 use crate::lane::{Lane, NUMBER_BLOCK, Way};
-use crate::parcel::{Parcel, WordSlip};
+use crate::parcel::Parcel;
 
 /// So much mail may wait in front of a shard before whoever is outside is refused, unless the port
 /// is told otherwise.

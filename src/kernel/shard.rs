@@ -25,34 +25,23 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use contract::effect::Effect;
-use contract::time::{Moment, WallTime};
+use contract::time::{Clock, Moment};
 
 use crate::board::{Board, Pulse};
 use crate::intake::Batch;
 use crate::interpose::Interposer;
 use crate::lane::{Lane, LaneEnd, Way};
 use crate::order::{Order, Output};
-use crate::parcel::Parcel;
 use crate::timers::{Timer, Timers};
 use crate::unwind::{discard, keep_quiet};
 use commit::Numbers;
-use queue::Queue;
+use queue::{Local, Near};
 use run::Source;
 use slot::{Life, Slot};
 use stall::{Instead, Stalled};
 
 /// Mail is taken from one source this many times before the next has its turn.
 const STRIDE: usize = 64;
-
-/// What time it is, on both clocks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Clock {
-    /// The host's monotonic clock.
-    pub now: Moment,
-    /// The site's wall clock.
-    pub utc: WallTime,
-}
 
 /// What a turn did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -76,12 +65,14 @@ pub struct Shard {
     ways: Vec<Option<Way>>,
     board: Arc<Board>,
     pulse: Arc<Pulse>,
-    /// Mail between components of this shard, which needs no lane: what has been sent, and
-    /// before that what is being handed over.
-    local: VecDeque<Parcel>,
-    near: Queue,
+    /// What the hook being called has asked for; and mail between components of this shard, which
+    /// needs no lane: what has been sent, and before that what is being handed over.
+    local: Local,
+    near: Near,
     /// Mail that has been taken out of the lane.
     batch: Batch,
+    /// The lane had no more for this turn.
+    is_lane_dry: bool,
     /// Running components with mail in their inbox.
     ready: VecDeque<u32>,
     /// Components with messages that their receivers have no room for.
@@ -93,8 +84,6 @@ pub struct Shard {
     /// Full inboxes here, and shards that want to know when there is room.
     askers: Vec<(u32, u8)>,
     timers: Timers,
-    /// What the hook being called has asked for; empty between hooks.
-    effects: Vec<Effect>,
     numbers: Numbers,
     /// Which source of mail the next turn begins with.
     first_source: usize,
@@ -143,16 +132,16 @@ impl Shard {
             ways: Vec::new(),
             board,
             pulse,
-            local: VecDeque::new(),
-            near: Queue::default(),
+            local: Local::default(),
+            near: Near::default(),
             batch: Batch::default(),
+            is_lane_dry: false,
             ready: VecDeque::new(),
             waiting: VecDeque::new(),
             relieved: false,
             looked_for_knots: false,
             askers: Vec::new(),
             timers: Timers::default(),
-            effects: Vec::new(),
             numbers: Numbers::default(),
             first_source: 0,
             clock: Clock::default(),
@@ -226,7 +215,7 @@ impl Shard {
         self.has_mail()
             || self.end.is_retired()
             || self.relieved && !self.waiting.is_empty()
-            || self.next_due().is_some_and(|due| due <= now)
+            || self.timers.may_be_due(now) && self.next_due().is_some_and(|due| due <= now)
     }
 
     fn has_mail(&self) -> bool {
@@ -314,7 +303,7 @@ impl Shard {
     ) -> (usize, bool) {
         let mut told = out.len();
         for served in 0..most {
-            if !take(self, out) {
+            if self.end.is_retired() || !take(self, out) {
                 return (served, false);
             }
             if self.is_stuck() || out.len() > told && self.has_urgent(&out[told..]) {
@@ -337,6 +326,7 @@ impl Shard {
         self.clock = clock;
         self.base = clock.now;
         self.pulse.turn(clock.now);
+        self.is_lane_dry = false;
         self.end.begin_turn();
     }
 
@@ -369,8 +359,10 @@ impl Drop for Shard {
             discard(slot.life);
             slot.rest.into_parcels().for_each(discard);
         }
-        let queues = [self.near.take_all(), std::mem::take(&mut self.local)];
-        queues.into_iter().flatten().for_each(discard);
+        // An interposer may have panicked between a hook and what it has asked for.
+        self.local.forget_asked();
+        let waiting = [self.near.take_all(), self.local.take_all()];
+        waiting.into_iter().flatten().for_each(discard);
         discard(self.batch.other.take());
     }
 }

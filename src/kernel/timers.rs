@@ -140,6 +140,12 @@ impl Timers {
         self.take_first()
     }
 
+    /// Whether any timer is due at `now`, which may be void.
+    #[inline]
+    pub(crate) fn may_be_due(&self, now: Moment) -> bool {
+        self.first().is_some_and(|timer| timer.is_due(now))
+    }
+
     /// When the first timer is due for which `counts` holds; those before it are forgotten.
     pub(crate) fn next_due(&mut self, counts: impl Fn(&Timer) -> bool) -> Option<Moment> {
         while let Some(timer) = self.first() {

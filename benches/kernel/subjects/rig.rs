@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use contract::context::{Call, Context, Identity};
+use contract::context::{Context, Delivery, Hostless, Identity, LifeNotes};
 use contract::control::ServiceCommand;
+use contract::effect::Asked;
 use contract::{
     Component, ComponentId, Descriptor, Fault, Generation, Message, Moment, Registration, Settings,
-    WallTime,
 };
 use kernel::{
     Board, Clock, Executive, ExecutiveOptions, Lane, Order, Output, Parcel, Shard, Step, lane,
@@ -174,25 +174,28 @@ impl Drop for Counter {
 
 /// Calls the message hook of a component, with nothing in between.
 pub(crate) struct Caller {
-    name: Arc<str>,
-    tickets: u64,
-    effects: Vec<contract::Effect>,
-    lease: std::sync::atomic::AtomicU64,
+    place: Hostless,
+    life: LifeNotes,
+    asked: Asked,
 }
 
 impl Caller {
     pub(crate) fn new() -> Self {
-        Caller { name: "floor".into(), tickets: 0, effects: Vec::new(), lease: Default::default() }
+        Caller {
+            place: Hostless::new("floor"),
+            life: LifeNotes::new(Generation(1)),
+            asked: Asked::default(),
+        }
     }
 
     /// Hands it a message.
     #[inline]
     pub(crate) fn call(&mut self, component: &mut dyn Component, message: &Message) {
         let id = ComponentId::new(0, 0);
-        let identity = Identity { name: &self.name, id, generation: Generation(1) };
-        let call = Call::plain(Moment::ZERO, WallTime::default());
-        let Caller { tickets, effects, lease, .. } = self;
-        let mut cx = Context::new(call, identity, tickets, effects, lease);
+        let Caller { place, life, asked } = self;
+        let identity = Identity { id, place, life };
+        let clock = Clock::default();
+        let mut cx = Context::new(&clock, Delivery::NONE, identity, asked);
         component.message(message, &mut cx).expect("a counter never fails");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use contract::Registration;
-use contract::context::Named;
+use contract::context::Place;
 use contract::id::{ComponentId, Generation};
 use contract::lifecycle::State;
 use contract::time::Moment;
@@ -90,9 +90,9 @@ impl Cell {
     }
 
     /// Whether that life has been given up: whatever it does comes too late.
+    #[inline]
     pub(crate) fn is_over(&self, generation: Generation) -> bool {
-        let (state, present, _) = self.life.get();
-        present != generation || state == State::Stopped
+        self.life.is_over(generation)
     }
 
     /// Since when the component has been in its state.
@@ -129,9 +129,13 @@ impl Entry {
     }
 }
 
-impl Named for Entry {
+impl Place for Entry {
     fn name(&self) -> &Arc<str> {
         &self.registration().name
+    }
+
+    fn lease(&self) -> &AtomicU64 {
+        &self.lease
     }
 }
 

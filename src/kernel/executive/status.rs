@@ -3,10 +3,9 @@
 use contract::control::ComponentStatus;
 use contract::id::ComponentId;
 use contract::lifecycle::{Code, HoldKind, Startup, State};
-use contract::time::Moment;
+use contract::time::{Clock, Moment};
 
 use super::Executive;
-use crate::shard::Clock;
 
 impl Executive {
     /// The status of a component, at `clock`.

@@ -2,7 +2,7 @@
 
 use contract::Fault;
 use contract::component::Component;
-use contract::context::{Call, Context, Identity};
+use contract::context::{Context, Delivery, Identity};
 use contract::id::Generation;
 use contract::lifecycle::Exit;
 
@@ -10,7 +10,7 @@ use super::Shard;
 use super::slot::{Life, Phase, Slot};
 use crate::order::{Ending, LifeChange, LifeEvent, Output};
 use crate::parcel::{MessageSlip, Parcel};
-use crate::unwind::{Caught, discard, guarded};
+use crate::unwind::{Caught, guarded};
 
 /// What a hook came to that did not go well.
 pub(super) enum Fate {
@@ -21,35 +21,29 @@ pub(super) enum Fate {
 }
 
 impl Shard {
-    pub(super) fn plain_call(&self) -> Call {
-        Call::plain(self.clock.now, self.clock.utc)
-    }
-
-    /// Calls a hook of the life in a slot, caught. Its effects wait in `self.effects`.
+    /// Calls a hook of the life in a slot, caught. What it asks for waits in `self.local`.
     #[inline]
     pub(super) fn call<R>(
         &mut self,
         number: u32,
-        call: Call,
+        delivery: Delivery,
         hook: &'static str,
         code: impl FnOnce(&mut dyn Component, &mut Context<'_>) -> Result<R, Fault>,
     ) -> Result<R, Fate> {
         let instead = if self.interposer.is_some() { self.instead.take() } else { None };
         let slot = &mut self.slots[number as usize];
         let Slot { life, block, id, .. } = slot;
-        let Life { component, tickets, generation, .. } =
-            life.as_mut().expect("the caller has looked");
-        let generation = *generation;
-        let entry = block.entry(*id);
-        let identity = Identity { name: entry, id: *id, generation };
-        let mut cx = Context::new(call, identity, tickets, &mut self.effects, &entry.lease);
+        let Life { component, notes, .. } = life.as_mut().expect("the caller has looked");
+        let generation = notes.generation;
+        let identity = Identity { id: *id, place: block.entry(*id), life: notes };
+        let mut cx = Context::new(&self.clock, delivery, identity, self.local.asked());
         self.pulse.enter(number, generation);
         let result = guarded(|| match instead {
             None => code(component.as_mut(), &mut cx),
             Some(instead) => Err(instead.come_about()),
         });
         self.pulse.leave();
-        self.come_to(number, generation, hook, call.delivery > 0, result)
+        self.come_to(number, generation, hook, delivery.nth > 0, result)
     }
 
     /// What a hook of that life has come to.
@@ -77,7 +71,7 @@ impl Shard {
     /// given up is to be killed, too.
     fn is_given_up(&self, number: u32, generation: Generation, is_message: bool) -> bool {
         let worth_a_look =
-            !is_message || self.keeping || !self.effects.is_empty() || self.end.has_orders();
+            !is_message || self.keeping || self.local.has_asked() || self.end.has_orders();
         worth_a_look && self.slots[number as usize].cell().is_over(generation)
     }
 
@@ -89,7 +83,7 @@ impl Shard {
         code: impl FnOnce(&mut dyn Component, &mut Context<'_>) -> Result<(), Fault>,
         out: &mut Vec<Output>,
     ) {
-        match self.call(number, self.plain_call(), hook, code) {
+        match self.call(number, Delivery::NONE, hook, code) {
             Ok(()) => self.commit_and_end(number, out),
             Err(fate) => self.fail(number, fate, out),
         }
@@ -117,7 +111,7 @@ impl Shard {
         if self.end.is_retired() {
             return self.retire(living, in_hand, out);
         }
-        self.effects.drain(..).for_each(discard);
+        self.local.forget_asked();
         if let Some(slip) = in_hand {
             self.put_back(number, slip, &Exit::Hung, out);
         }

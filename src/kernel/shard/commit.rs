@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contract::effect::{Effect, Expiring, LogText};
+use contract::effect::{Effect, Expiring, LogText, WordSlip};
 use contract::id::{ComponentId, MessageId};
 use contract::lifecycle::Exit;
 use contract::message::Message;
@@ -17,21 +17,20 @@ impl Shard {
     /// Carries out what the hook asked for, in order. Answers whether it asked for its end,
     /// which comes last and is the caller's.
     pub(super) fn commit(&mut self, number: u32, out: &mut Vec<Output>) -> bool {
-        if self.effects.is_empty() {
+        if !self.local.has_asked() {
             return false;
         }
-        let mut effects = std::mem::take(&mut self.effects);
+        self.send_words(out);
+        let mut others = self.local.take_others();
         let mut exits = false;
-        for effect in effects.drain(..) {
+        for effect in others.drain(..) {
             match effect {
                 Effect::Exit => exits = true,
                 Effect::Done => self.finish(number, out),
                 effect => self.carry_out(number, effect, out),
             }
         }
-        // Handed back for its capacity: a busy shard allocates no list per message. A pause
-        // hook that `finish` called has left its own empty.
-        self.effects = effects;
+        self.local.reuse(others);
         exits
     }
 
@@ -43,14 +42,17 @@ impl Shard {
 
     /// Of what a failed hook asked for only the log lines remain.
     pub(super) fn keep_logs_only(&mut self, number: u32, out: &mut Vec<Output>) {
-        let effects = std::mem::take(&mut self.effects);
-        for effect in effects {
-            match effect {
-                Effect::Log(_) => self.effects.push(effect),
-                effect => discard(effect),
-            }
-        }
+        self.local.keep_logs_only();
         self.commit(number, out);
+    }
+
+    /// Sends the words that the hook has sent before it asked for anything else.
+    fn send_words(&mut self, out: &mut Vec<Output>) {
+        let mut words = self.local.take_words();
+        for WordSlip { to, from, word, .. } in words.drain(..) {
+            self.send(from, to, Message::Word(word), None, out);
+        }
+        self.local.reuse_words(words);
     }
 
     fn carry_out(&mut self, number: u32, effect: Effect, out: &mut Vec<Output>) {
@@ -139,7 +141,7 @@ impl Shard {
             }
         };
         if to.shard() == self.number {
-            self.local.push_back(parcel);
+            self.local.push(parcel);
         } else {
             self.send_away(from.slot(), parcel, out);
         }

@@ -1,7 +1,7 @@
 //! Where mail comes from, and how it gets to the hooks or into an inbox.
 
 use contract::component::Component;
-use contract::context::{Call, Context};
+use contract::context::{Context, Delivery};
 use contract::control::DeadReason;
 use contract::effect::Answer;
 use contract::id::{ComponentId, Generation, MessageId, Ticket};
@@ -23,10 +23,10 @@ impl Shard {
     pub(super) fn take_timer(&mut self, out: &mut Vec<Output>) -> bool {
         while let Some(Timer { at, serial, slot: number }) = self.timers.take_due(self.clock.now) {
             let slot = &mut self.slots[number as usize];
-            let Some(&Life { generation, phase, .. }) = slot.life.as_ref() else { continue };
+            let Some(&Life { notes, phase, .. }) = slot.life.as_ref() else { continue };
             let Some(key) = slot.key_of(serial) else { continue };
             if phase == Phase::Paused {
-                let timer = Box::new(TimerSlip { generation, key, serial });
+                let timer = Box::new(TimerSlip { generation: notes.generation, key, serial });
                 let parcel = Parcel::Timer { to: slot.id, timer };
                 slot.rest.inbox.push_back(parcel);
                 self.note_depth(number);
@@ -223,9 +223,9 @@ impl Shard {
             return self.stall(Task::Parcel(number, Parcel::Slip { to, slip: Box::new(slip) }));
         }
         self.tell_trace(number, id.from, || format!("message {} {id}", message.name()), out);
-        let call = Call { message: id, delivery, ..self.plain_call() };
+        let delivery = Delivery { message: id, nth: delivery };
         let hook = |c: &mut dyn Component, cx: &mut Context<'_>| c.message(message, cx);
-        let result = self.call(number, call, "message", hook);
+        let result = self.call(number, delivery, "message", hook);
         if self.keeping {
             self.pulse.take_back();
         }

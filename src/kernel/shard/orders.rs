@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::component::{Component, Progress, Start, Started};
-use contract::context::Context;
+use contract::context::{Context, Delivery, LifeNotes};
 use contract::control::DeadReason;
 use contract::id::{ComponentId, Generation};
 use contract::lifecycle::Exit;
@@ -146,8 +146,8 @@ impl Shard {
         let too_late = slot.cell().is_over(generation);
         match made {
             Ok(component) if !too_late => {
-                let (phase, tickets) = (Phase::Starting, 0);
-                slot.life = Some(Life { component, generation, tickets, phase, then_pause });
+                let (phase, notes) = (Phase::Starting, LifeNotes::new(generation));
+                slot.life = Some(Life { component, notes, phase, then_pause });
                 return true;
             }
             Err(caught) if !too_late => {
@@ -168,7 +168,7 @@ impl Shard {
         let number = id.slot();
         self.tell_hook(id, "start", out);
         let hook = |c: &mut dyn Component, cx: &mut Context<'_>| c.start(start, cx);
-        match self.call(number, self.plain_call(), "start", hook) {
+        match self.call(number, Delivery::NONE, "start", hook) {
             Ok(Started::Running) => {
                 self.finish(number, out);
                 self.commit_and_end(number, out);
@@ -202,7 +202,7 @@ impl Shard {
             self.release_own_mail(number);
         }
         self.tell_hook(id, "stop", out);
-        let result = self.call(number, self.plain_call(), "stop", |c, cx| c.stop(cx));
+        let result = self.call(number, Delivery::NONE, "stop", |c, cx| c.stop(cx));
         self.progressed(number, result, out);
     }
 
@@ -216,7 +216,7 @@ impl Shard {
         }
         self.set_phase(number, Phase::Pausing);
         self.tell_hook(id, "pause", out);
-        let result = self.call(number, self.plain_call(), "pause", |c, cx| c.pause(cx));
+        let result = self.call(number, Delivery::NONE, "pause", |c, cx| c.pause(cx));
         self.progressed(number, result, out);
     }
 
@@ -231,7 +231,7 @@ impl Shard {
         self.set_phase(number, Phase::Resuming);
         self.release_own_mail(number);
         self.tell_hook(id, "resume", out);
-        let result = self.call(number, self.plain_call(), "resume", |c, cx| c.resume(cx));
+        let result = self.call(number, Delivery::NONE, "resume", |c, cx| c.resume(cx));
         self.progressed(number, result, out);
     }
 
@@ -316,13 +316,13 @@ impl Shard {
             slot.rest.take_inbox().into_iter().partition(Parcel::is_message);
         slot.rest.inbox = messages;
         self.note_depth(number);
-        self.local.extend(own);
+        own.into_iter().for_each(|parcel| self.local.push(parcel));
     }
 
     /// A pending phase is finished.
     pub(super) fn finish(&mut self, number: u32, out: &mut Vec<Output>) {
         let Slot { life: Some(life), id, .. } = &self.slots[number as usize] else { return };
-        let (id, generation) = (*id, life.generation);
+        let (id, generation) = (*id, life.notes.generation);
         match life.phase {
             Phase::Starting if life.then_pause => {
                 self.enter(number, Phase::Running, LifeChange::Started, out);

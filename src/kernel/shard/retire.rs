@@ -31,7 +31,7 @@ impl Shard {
         out: &mut Vec<Output>,
     ) {
         self.gone = true;
-        self.effects.drain(..).for_each(discard);
+        self.local.forget_asked();
         if let Some((id, generation)) = zombie {
             out.push(Output::ZombieEnded { id, generation });
         }
@@ -65,8 +65,8 @@ impl Shard {
             let outbox = std::mem::take(&mut self.slots[number as usize].rest.outbox);
             outbox.into_parcels().for_each(|parcel| self.hand_back_asked(parcel));
         }
-        let queues = [self.near.take_all(), std::mem::take(&mut self.local)];
-        queues.into_iter().flatten().for_each(|parcel| self.hand_back(parcel));
+        let waiting = [self.near.take_all(), self.local.take_all()];
+        waiting.into_iter().flatten().for_each(|parcel| self.hand_back(parcel));
         // Of the words the successor has copies.
         let Batch { other, .. } = std::mem::take(&mut self.batch);
         other.into_iter().for_each(|parcel| self.hand_back(parcel));

@@ -6,26 +6,25 @@
 use std::collections::VecDeque;
 
 use contract::Fault;
-use contract::context::{Call, Context, Identity};
-use contract::effect::Effect;
+use contract::context::{Context, Delivery, Identity};
+use contract::effect::WordSlip;
 use contract::id::{ComponentId, MessageId};
 use contract::message::Message;
 
 use super::commit::Numbers;
-use super::queue::Queue;
+use super::queue::{Local, Near, is_other};
 use super::slot::{Life, Phase, Slot};
 use super::{Clock, Shard};
-use crate::board::Pulse;
+use crate::board::{Board, Pulse};
 use crate::intake::Batch;
-use crate::lane::LaneEnd;
+use crate::lane::{LaneEnd, Way};
 use crate::order::Output;
-use crate::parcel::{MessageSlip, Parcel, WordSlip};
+use crate::parcel::{MessageSlip, Parcel};
 use crate::prefetch::prefetch;
 use crate::unwind::{Caught, discard, guarded};
 
-/// So many words are taken out of the lane at a time, and so many components stay in a
-/// processor's cache by themselves.
-const BATCH: usize = 64;
+/// So many components stay in a processor's nearer caches by themselves.
+const NEAR_MAX: usize = 2_048;
 /// So far ahead of its turn a receiver's slot, and then its value, is asked from memory.
 const FETCH_SLOT: usize = 16;
 const FETCH_COMPONENT: usize = 8;
@@ -60,13 +59,15 @@ impl Shard {
         out: &mut Vec<Output>,
     ) -> (usize, bool) {
         let mut handed = 0;
-        while handed < most && self.has_at_hand(source) {
-            let told = out.len();
+        // What was handed over is dropped, which may take so long that the carrier is given up.
+        while handed < most && !self.end.is_retired() && self.has_at_hand(source) {
+            let (told, done) = (out.len(), self.done(source));
             let result = match self.is_plain() {
-                true => guarded(|| self.run(source, most, &mut handed)),
+                true => guarded(|| self.run(source, most - handed)),
                 false => Ok(Stop::Other),
             };
             self.pulse.leave();
+            handed += self.done(source) - done;
             match result {
                 Ok(Stop::Done) => continue,
                 Ok(Stop::Other) => {
@@ -93,84 +94,89 @@ impl Shard {
         self.plain && self.waiting.is_empty()
     }
 
-    /// Hands messages over, for as long as nothing else comes up. `handed` counts them.
+    /// Hands over what is at hand, `most` messages at most, for as long as nothing else comes up.
     ///
-    /// Runs guarded as a whole: nothing in here panics but the code of components.
-    fn run(&mut self, source: Source, most: usize, handed: &mut usize) -> Stop {
-        loop {
-            let stop = match source {
-                Source::Local => self.run_local(most, handed),
-                Source::Lane => self.run_words(most, handed),
-            };
-            match stop {
-                Stop::Done if *handed < most && self.has_at_hand(source) => {}
-                stop => return stop,
-            }
+    /// Runs guarded as a whole: nothing in here panics but the code of components. How far it has
+    /// come is noted before each hook.
+    fn run(&mut self, source: Source, most: usize) -> Stop {
+        match source {
+            Source::Local => self.run_local(most),
+            Source::Lane => self.run_words(most),
         }
     }
 
     /// The same for the words that were taken out of the lane.
-    fn run_words(&mut self, most: usize, handed: &mut usize) -> Stop {
+    fn run_words(&mut self, most: usize) -> Stop {
         let is_large = self.is_large();
         let (mut hands, _, batch) = self.hands();
-        if hands.end.has_orders() || batch.words().is_empty() {
+        let (words, done) = batch.parts();
+        let first = *done;
+        if hands.end.has_orders() || words.len() == first {
             return Stop::Other;
         }
-        let (words, done) = batch.parts();
-        let last = words.len().min(*done + most - *handed);
-        while *done < last {
+        let last = words.len().min(first + most);
+        let mut begun = hands.end.begun();
+        for at in first..last {
+            *done = at;
             if is_large {
-                let soon = |ahead| words.get(*done + ahead).map(|word: &WordSlip| word.to);
-                hands.fetch_ahead(soon(FETCH_SLOT), soon(FETCH_COMPONENT));
+                hands.fetch_ahead(words, at);
             }
-            let WordSlip { to, from, number, word } = words[*done];
-            match hands.hand_over::<true>(to, MessageId { from, number }, &Message::Word(word)) {
+            begun += 1;
+            match hands.hand_over_word(&words[at], Some(begun)) {
                 Handed::Plainly => {}
                 Handed::Not => return Stop::Other,
                 Handed::Back(result) => return Stop::Back(result),
             }
-            *done += 1;
-            *handed += 1;
         }
+        *done = last;
         Stop::Done
     }
 
     /// The same for what components of this shard have sent each other.
-    fn run_local(&mut self, most: usize, handed: &mut usize) -> Stop {
+    fn run_local(&mut self, most: usize) -> Stop {
         let is_large = self.is_large();
         let (mut hands, near, _) = self.hands();
-        let Queue { parcels, done } = near;
-        // As a rule it is so already.
-        let parcels = parcels.make_contiguous();
-        let last = parcels.len().min(*done + most - *handed);
-        while *done < last {
+        let (words, others, done) = near.parts();
+        let first = *done;
+        let last = words.len().min(first + most);
+        for at in first..last {
+            *done = at;
             if is_large {
-                let soon = |ahead| parcels.get(*done + ahead).map(Parcel::to);
-                hands.fetch_ahead(soon(FETCH_SLOT), soon(FETCH_COMPONENT));
+                hands.fetch_ahead(words, at);
             }
-            let Parcel::Message { to, from, number, message } = &mut parcels[*done] else {
-                return Stop::Other;
+            let word = &words[at];
+            let handed = match is_other(word) {
+                false => hands.hand_over_word(word, None),
+                true => hands.hand_over_other(others),
             };
-            let id = MessageId { from: *from, number: *number };
-            match hands.hand_over::<false>(*to, id, message) {
+            match handed {
+                // Its value has been dropped since orders were looked for.
+                Handed::Plainly if is_other(word) && hands.end.has_orders() => {
+                    *done = at + 1;
+                    return Stop::Done;
+                }
                 Handed::Plainly => {}
                 Handed::Not => return Stop::Other,
                 Handed::Back(result) => return Stop::Back(result),
             }
-            *done += 1;
-            *handed += 1;
-            if let Message::Value(_) = message {
-                discard(std::mem::replace(message, Message::Word(0)));
-            }
         }
+        *done = last;
         Stop::Done
     }
 
+    /// How much of what is at hand has been handed over.
+    fn done(&self, source: Source) -> usize {
+        match source {
+            Source::Local => self.near.done(),
+            Source::Lane => self.batch.begun(),
+        }
+    }
+
     /// What it takes to hand messages over, and the two queues that they come from.
-    fn hands(&mut self) -> (Hands<'_>, &mut Queue, &mut Batch) {
-        let Shard { slots, effects, pulse, end, local, near, batch, numbers, .. } = self;
-        let (shard, clock) = (self.number, self.clock);
-        (Hands { slots, effects, pulse, end, local, numbers, shard, clock }, near, batch)
+    fn hands(&mut self) -> (Hands<'_>, &mut Near, &mut Batch) {
+        let Shard { slots, pulse, end, local, near, batch, numbers, ways, board, clock, .. } = self;
+        let shard = self.number;
+        (Hands { slots, pulse, end, local, numbers, ways, board, clock, shard }, near, batch)
     }
 
     /// Carries out what the hook has asked for that was handed the first message of a queue, or
@@ -198,13 +204,10 @@ impl Shard {
     pub(super) fn has_at_hand(&mut self, source: Source) -> bool {
         match source {
             Source::Local => {
-                if self.near.is_empty() {
-                    self.near.forget_done();
-                    std::mem::swap(&mut self.near.parcels, &mut self.local);
-                }
+                self.near.take_from(&mut self.local);
                 !self.near.is_empty()
             }
-            Source::Lane => !self.batch.is_empty() || self.fill_batch(),
+            Source::Lane => !self.batch.is_empty() || !self.is_lane_dry && self.fill_batch(),
         }
     }
 
@@ -220,7 +223,7 @@ impl Shard {
     /// were any.
     fn fill_batch(&mut self) -> bool {
         // Where a hook may be stalled or traced, every parcel is seen to by itself.
-        let most = if self.plain { BATCH } else { 1 };
+        let most = if self.plain { usize::MAX } else { 1 };
         self.end.take_mail(most, &mut self.batch);
         if self.is_large() {
             let words = self.batch.words();
@@ -228,30 +231,32 @@ impl Shard {
             let soon = words.iter().take(FETCH_COMPONENT);
             soon.for_each(|word| fetch_component(&self.slots, word.to));
         }
-        !self.batch.is_empty()
+        self.is_lane_dry = self.batch.is_empty();
+        !self.is_lane_dry
     }
 
     /// Whether there are more components than stay in a processor's cache by themselves.
     fn is_large(&self) -> bool {
-        self.slots.len() > BATCH
+        self.slots.len() > NEAR_MAX
     }
 }
 
 /// What it takes to hand messages over.
 struct Hands<'a> {
     slots: &'a mut [Slot],
-    effects: &'a mut Vec<Effect>,
     pulse: &'a Pulse,
     end: &'a LaneEnd,
-    local: &'a mut VecDeque<Parcel>,
+    local: &'a mut Local,
     numbers: &'a mut Numbers,
+    ways: &'a mut [Option<Way>],
+    board: &'a Board,
+    clock: &'a Clock,
     shard: u8,
-    clock: Clock,
 }
 
 /// What has become of a message.
 enum Handed {
-    /// It was handled, and nothing else came of it than, at most, a message to a neighbour.
+    /// It was handled, and nothing else came of it than, at most, messages that are on their way.
     Plainly,
     /// It is not to be handed over just like that.
     Not,
@@ -260,13 +265,36 @@ enum Handed {
 }
 
 impl Hands<'_> {
+    /// Hands a word to its hook. One that came out of the lane is the one that makes `begun` of
+    /// those that carriers have begun with.
+    #[inline(always)]
+    fn hand_over_word(&mut self, word: &WordSlip, begun: Option<u64>) -> Handed {
+        let WordSlip { to, from, number, word } = *word;
+        self.hand_over(to, MessageId { from, number }, &Message::Word(word), begun)
+    }
+
+    /// Hands the first of the others to its hook, if it is a message and no more.
+    #[inline(never)]
+    fn hand_over_other(&mut self, others: &mut VecDeque<Parcel>) -> Handed {
+        let Some(Parcel::Message { to, from, number, message }) = others.front() else {
+            return Handed::Not;
+        };
+        let id = MessageId { from: *from, number: *number };
+        let handed = self.hand_over(*to, id, message, None);
+        if let Handed::Plainly = handed {
+            discard(others.pop_front());
+        }
+        handed
+    }
+
     /// Hands a message to its hook, if its receiver runs and has no mail waiting.
     #[inline(always)]
-    fn hand_over<const OUT_OF_LANE: bool>(
+    fn hand_over(
         &mut self,
         to: ComponentId,
         id: MessageId,
         message: &Message,
+        begun: Option<u64>,
     ) -> Handed {
         let slot = match self.slots.get_mut(to.slot() as usize) {
             Some(slot) if to.shard() == self.shard && !slot.has_mail => slot,
@@ -277,48 +305,70 @@ impl Hands<'_> {
             Some(life) if life.phase == Phase::Running => life,
             _ => return Handed::Not,
         };
-        let Life { component, tickets, generation, .. } = life;
-        let Clock { now, utc } = self.clock;
-        let call = Call { now, utc, message: id, delivery: 1 };
-        let generation = *generation;
-        let entry = block.entry(to);
-        let identity = Identity { name: entry, id: to, generation };
-        let mut cx = Context::new(call, identity, tickets, self.effects, &entry.lease);
+        let Life { component, notes, .. } = life;
+        let generation = notes.generation;
+        let identity = Identity { id: to, place: block.entry(to), life: notes };
+        let delivery = Delivery { message: id, nth: 1 };
+        let mut cx = Context::new(self.clock, delivery, identity, self.local.asked());
         self.pulse.enter(to.slot(), generation);
-        if OUT_OF_LANE {
-            self.end.begin();
+        if let Some(begun) = begun {
+            self.end.begin(begun);
         }
         let result = component.message(message, &mut cx);
-        if result.is_err() || self.end.is_retired() || self.end.has_orders() {
+        if result.is_err() || self.end.has_orders() {
             return Handed::Back(result);
         }
-        match self.effects.as_slice() {
-            [] => Handed::Plainly,
-            // What most messages bring about, if anything; a typed one, which takes an allocation
-            // besides, is seen to outside. Read where it is, not taken out: what was written just
-            // now is slow to be read in other pieces than it was written in.
-            [Effect::Send { to: next, message: Message::Word(word) }]
-                if next.shard() == self.shard && !block.cell(to).is_over(generation) =>
-            {
-                let (next, message) = (*next, Message::Word(*word));
-                let number = self.numbers.next(self.end);
-                self.local.push_back(Parcel::Message { to: next, from: to, number, message });
-                // There is nothing in it to be dropped.
-                std::mem::forget(self.effects.pop());
-                Handed::Plainly
-            }
-            _ => Handed::Back(result),
+        // What most messages bring about, if anything. All else is seen to outside.
+        if !self.local.has_asked() {
+            return Handed::Plainly;
         }
+        if block.cell(to).is_over(generation) {
+            return Handed::Back(result);
+        }
+        let Some(words) = self.local.only_words() else {
+            return if self.send_value(to) { Handed::Plainly } else { Handed::Back(result) };
+        };
+        if words.iter().all(|word| word.to.shard() == self.shard) {
+            for word in words {
+                word.number = self.numbers.next(self.end);
+            }
+            self.local.note_sent();
+            return Handed::Plainly;
+        }
+        // Nothing waits with any sender of this shard, or there would be no run.
+        let is_sent = !self.board.is_pressed() && self.send_away();
+        if is_sent { Handed::Plainly } else { Handed::Back(result) }
+    }
+
+    /// Sends the only word that the hook has asked for to another shard, if something has been
+    /// sent there before. Answers false if there is more to it.
+    #[inline]
+    fn send_away(&mut self) -> bool {
+        let Some(&mut [word]) = self.local.only_words() else { return false };
+        let Some(Some(way)) = self.ways.get_mut(usize::from(word.to.shard())) else { return false };
+        way.send_word(WordSlip { number: self.numbers.next(self.end), ..word });
+        self.local.drop_words();
+        true
+    }
+
+    /// Sends the only typed message that the hook has asked for to a neighbour. Answers false if
+    /// there is more to it.
+    #[inline(never)]
+    fn send_value(&mut self, from: ComponentId) -> bool {
+        let Some((to, message)) = self.local.take_only_message(self.shard) else { return false };
+        let number = self.numbers.next(self.end);
+        self.local.push(Parcel::Message { to, from, number, message });
+        true
     }
 
     /// Has what is needed soon fetched from memory.
     #[inline(always)]
-    fn fetch_ahead(&self, soon: Option<ComponentId>, sooner: Option<ComponentId>) {
-        if let Some(soon) = soon {
-            fetch_slot(self.slots, soon);
+    fn fetch_ahead(&self, words: &[WordSlip], at: usize) {
+        if let Some(soon) = words.get(at + FETCH_SLOT) {
+            fetch_slot(self.slots, soon.to);
         }
-        if let Some(sooner) = sooner {
-            fetch_component(self.slots, sooner);
+        if let Some(sooner) = words.get(at + FETCH_COMPONENT) {
+            fetch_component(self.slots, sooner.to);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use contract::Registration;
 use contract::component::Component;
+use contract::context::LifeNotes;
 use contract::id::{ComponentId, Generation};
 
 use super::pressure::Outbox;
@@ -48,9 +49,7 @@ pub(super) struct Waiting {
 
 pub(super) struct Life {
     pub(super) component: Box<dyn Component>,
-    pub(super) generation: Generation,
-    /// The last ticket given out.
-    pub(super) tickets: u64,
+    pub(super) notes: LifeNotes,
     pub(super) phase: Phase,
     /// It pauses as soon as it runs.
     pub(super) then_pause: bool,
@@ -102,13 +101,13 @@ impl Slot {
 
     /// The life in this slot, if it is that one.
     pub(super) fn life_of(&mut self, generation: Generation) -> Option<&mut Life> {
-        self.life.as_mut().filter(|life| life.generation == generation)
+        self.life.as_mut().filter(|life| life.notes.generation == generation)
     }
 
     /// Who lives here, if anybody.
     pub(super) fn living(&self) -> Option<(ComponentId, Generation)> {
         let life = self.life.as_ref()?;
-        Some((self.id, life.generation))
+        Some((self.id, life.notes.generation))
     }
 
     /// How many messages may wait; a component that takes none at all could not be reached.

@@ -8,3 +8,4 @@ mod ports;
 mod pressure;
 mod rig;
 mod stalls;
+mod words;

@@ -243,6 +243,10 @@ fn a_reader_never_sees_the_state_of_one_life_with_the_generation_of_another() {
             let (state, generation, since) = word.get();
             assert!(LIVES.contains(&(state, generation.0)), "{state} of life {generation}");
             assert!(since.0 >= generation.0, "never an earlier one's moment");
+            assert!(word.is_over(Generation(0)), "it has never begun");
+            let (_, later, _) = word.get();
+            let is_first_over = word.is_over(Generation(1));
+            assert!(is_first_over || later.0 <= 1, "what is over stays over");
         }
     });
 }

@@ -136,6 +136,7 @@ fn a_carrier_that_is_lost_between_taking_mail_and_beginning_with_it_loses_nothin
     let mut rig = Rig::new(1);
     let sink = rig.sink(0, plain);
     rig.tell(sink, 1);
+    rig.shards[0].begin_turn(rig.clock);
     assert!(rig.shards[0].has_at_hand(Source::Lane));
     let mut old = rig.replace(0);
     old.step(rig.clock, 100, &mut Vec::new());

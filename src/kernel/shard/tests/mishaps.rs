@@ -1,6 +1,6 @@
 //! Random mail of all kinds, through ports and between components of two shards, and mishaps of
 //! all kinds at random points. Each message is handled exactly once, and those of one sender to
-//! one receiver in order.
+//! one receiver in order; each has an identity of its own, the same at each delivery.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use contract::Fault;
 use contract::context::Context;
-use contract::id::{ComponentId, Generation};
+use contract::id::{ComponentId, Generation, MessageId};
 use contract::lifecycle::State;
 use contract::message::{Message, MessageType};
 
@@ -76,6 +76,8 @@ struct Books {
     sent: BTreeMap<(Source, u8), u32>,
     /// How often a message was handed over.
     handed: BTreeMap<(Source, u8, u32), u8>,
+    /// Which message that is, by shard: what comes from outside is numbered in each by itself.
+    identities: BTreeMap<(u8, MessageId), (Source, u8, u32)>,
     /// The last that was handled.
     last: BTreeMap<(Source, u8), u32>,
     handled: u32,
@@ -105,7 +107,12 @@ impl Books {
         *self.sent.entry((source, to)).or_default() += 1;
     }
 
-    fn note_handed(&mut self, to: u8, note: Note, delivery: u8) {
+    fn note_handed(&mut self, to: u8, note: Note, identity: MessageId, delivery: u8) {
+        let it = (note.source, to, note.number);
+        let known = *self.identities.entry((to % SHARDS, identity)).or_insert(it);
+        if known != it {
+            self.problems.push(format!("{identity} is {known:?} and {note:?} to {to}"));
+        }
         let handed = self.handed.entry((note.source, to, note.number)).or_default();
         *handed += 1;
         if *handed != delivery {
@@ -160,12 +167,12 @@ impl Shared {
             return Ok(());
         }
         let note = Note::of(word);
-        books.note_handed(to, note, delivery);
+        books.note_handed(to, note, cx.message_id(), delivery);
         if books.armed && note.is_from_port() {
             books.armed = false;
             let shard = cx.id().shard();
             books.lost = Some((shard, lanes[usize::from(shard)].replace_end()));
-            cx.send(cx.id(), Message::Word(NEVER));
+            cx.send(id(to ^ books.throw(2) as u8), Message::Word(NEVER));
             return Ok(());
         }
         if delivery == 1 && note.deed < 2 {
@@ -222,6 +229,7 @@ impl Play {
             loses,
             sent: BTreeMap::new(),
             handed: BTreeMap::new(),
+            identities: BTreeMap::new(),
             last: BTreeMap::new(),
             handled: 0,
             problems: Vec::new(),

@@ -62,12 +62,12 @@ fn what_waited_for_a_life_takes_up_no_room_after_it() {
 }
 
 #[test]
-fn a_local_queue_that_lies_in_two_pieces_is_worked_off() {
+fn what_was_put_back_is_ahead_of_what_was_sent() {
     let mut rig = Rig::new(1);
     let sink = rig.sink(0, plain);
     let parcel =
         |number| Parcel::outside(sink, outside(number), Message::Word(number.into()), None);
-    rig.shards[0].near.parcels.push_back(parcel(2));
+    rig.shards[0].local.push(parcel(2));
     rig.shards[0].near.push_front(parcel(1));
     rig.turns();
     assert_eq!(rig.journal.take(), ["0:0<-1", "0:0<-2"]);

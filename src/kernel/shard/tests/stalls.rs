@@ -152,6 +152,28 @@ fn a_stalled_shard_does_nothing_until_the_hook_comes_back() {
     assert_eq!(meddler.asked(), ["PUPPET_0 1 stop", "outside/2"], "not about the same again");
 }
 
+/// The copy lies ahead of what the same hook has sent later, and behind what has been handled.
+#[test]
+fn a_doubled_message_of_a_neighbour_that_stalls_comes_twice_in_a_row() {
+    let mut rig = Rig::new(1);
+    let sink = rig.sink(0, plain);
+    let fan = rig.fan(0, sink, plain);
+    rig.tell(fan, 4);
+    let meddler = Meddler::in_shard(&mut rig);
+    let messages = [MessageVerdict::Duplicate, MessageVerdict::Pass, MessageVerdict::Pass];
+    messages.into_iter().for_each(|verdict| meddler.next_message(verdict));
+    let calls = [CallVerdict::Stall, CallVerdict::Pass, CallVerdict::Pass];
+    calls.into_iter().for_each(|verdict| meddler.next_call(verdict));
+    rig.turns();
+    assert_eq!(rig.shards[0].stalled(), Some((sink, GEN)));
+    assert_eq!(rig.journal.take(), ["0:0<-0"]);
+    rig.unstall(0);
+    rig.turns();
+    assert_eq!(rig.journal.take(), [1, 1, 2, 3].map(|word| format!("0:0<-{word}")));
+    let asked = meddler.asked();
+    assert_eq!(asked.iter().filter(|asked| **asked == "0:1/2").count(), 1, "not about the copy");
+}
+
 #[test]
 fn every_hook_can_stall_and_come_back() {
     let orders: [fn(_, _) -> Order; 6] = [
