@@ -83,16 +83,6 @@ pub enum LifeChange {
 }
 
 impl LifeChange {
-    /// A life ended so.
-    pub fn ended(ending: Ending) -> Self {
-        let is_plain = ending.message.is_none() && ending.drop_panic.is_none();
-        if is_plain && ending.exit == Exit::Shutdown {
-            LifeChange::Stopped
-        } else {
-            LifeChange::Ended(Box::new(ending))
-        }
-    }
-
     /// Whether the life is over, in one way or another.
     pub fn is_end(&self) -> bool {
         matches!(self, LifeChange::Stopped | LifeChange::Ended(_))

@@ -9,6 +9,8 @@ use std::sync::{Arc, Once};
 
 use contract::lifecycle::Exit;
 
+use crate::order::Ending;
+
 // A build that aborts on panic cannot keep the promise of this module, so it does not build.
 #[cfg(panic = "abort")]
 compile_error!("smsexec survives panics of components only with panic = \"unwind\"");
@@ -81,15 +83,6 @@ impl std::fmt::Display for PanicTrace {
     }
 }
 
-/// What became of component code that panicked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Caught {
-    /// [`Exit::Panic`].
-    pub(crate) exit: Exit,
-    /// Where.
-    pub(crate) backtrace: PanicTrace,
-}
-
 /// Sees to it that panics of component code are not printed. The panic hook is the process's,
 /// there is no other: it is added once, and hands every other panic, the kernel's own among
 /// them, to the hook that was there before.
@@ -135,10 +128,10 @@ fn trace(place: &Location<'_>) -> (Arc<str>, PanicTrace) {
     })
 }
 
-/// Runs component code. The caller does not look at what the code may have left half done, but
-/// drops it, in here too.
+/// Runs component code; if it panics, that is how its life ends. The caller does not look at what
+/// the code may have left half done, but drops it, in here too.
 #[inline]
-pub(crate) fn guarded<R>(code: impl FnOnce() -> R) -> Result<R, Box<Caught>> {
+pub(crate) fn guarded<R>(code: impl FnOnce() -> R) -> Result<R, Box<Ending>> {
     let before = IN_COMPONENT.replace(true);
     let result = catch(code);
     IN_COMPONENT.set(before);
@@ -152,14 +145,14 @@ pub(crate) fn discard<T>(value: T) {
     }
 }
 
-fn catch<R>(code: impl FnOnce() -> R) -> Result<R, Box<Caught>> {
+fn catch<R>(code: impl FnOnce() -> R) -> Result<R, Box<Ending>> {
     panic::catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
         let text = text_of(payload.as_ref());
         let told = LAST.with_borrow_mut(Option::take);
         let (location, backtrace) = told.unwrap_or_else(|| ("".into(), PanicTrace::default()));
         // A payload's drop may panic as well.
         let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
-        Box::new(Caught { exit: Exit::Panic { text, location }, backtrace })
+        Box::new(Ending { backtrace, ..Ending::plain(Exit::Panic { text, location }) })
     })
 }
 
@@ -180,8 +173,8 @@ mod tests {
     #[test]
     fn a_panic_is_told_with_text_and_place_whatever_its_payload() {
         keep_quiet();
-        let told = |result: Result<(), Box<Caught>>| {
-            let Caught { exit, backtrace } = *result.expect_err("it panics");
+        let told = |result: Result<(), Box<Ending>>| {
+            let Ending { exit, backtrace, .. } = *result.expect_err("it panics");
             assert!(backtrace.to_string().contains("unwind"), "{backtrace}");
             match exit {
                 Exit::Panic { text, location } => (text, location),
