@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -350,15 +351,15 @@ pub enum Exit {
     Error {
         /// The component's own code.
         code: u32,
-        /// What it said.
-        text: String,
+        /// What it said. Many keep it: it is shared.
+        text: Arc<str>,
     },
     /// It panicked.
     Panic {
         /// What it panicked with.
-        text: String,
+        text: Arc<str>,
         /// Where: file and line, if known.
-        location: String,
+        location: Arc<str>,
     },
     /// It was ended by force: an operator's kill, or a stop that took too long.
     Killed,

@@ -10,8 +10,9 @@ use contract::lifecycle::HoldKind;
 use contract::message::Message;
 use contract::store::{Change, KeptHold, KeptMessage};
 use contract::time::Moment;
-use kernel::{Clock, MessageSlip, Parcel};
+use kernel::{Clock, MessageSlip, Parcel, Shown};
 
+use crate::records::SetAside;
 use crate::{Doing, Host};
 
 impl Host {
@@ -105,7 +106,8 @@ impl Host {
             self.doings.push(Doing::Deliver(Parcel::Slip { to, slip: Box::new(slip) }));
         }
         for (to, id, name) in expired {
-            self.record_dead_letter(clock, to, id, name, String::new(), DeadReason::Expired);
+            let (text, reason) = (Shown::Text(String::new()), DeadReason::Expired);
+            self.record_dead_letter(SetAside { clock, to, id, name, text, reason });
             self.settled(to, id);
         }
     }

@@ -15,11 +15,10 @@ mod records;
 mod voices;
 
 use std::collections::BTreeSet;
-use std::iter::Peekable;
 use std::sync::Arc;
 
 use contract::component::Registry;
-use contract::control::{DeadLetter, Outcome, Refusal, ServiceCommand};
+use contract::control::{Outcome, Refusal, ServiceCommand};
 use contract::id::{ComponentId, Generation, MessageId, OpId, Ticket};
 use contract::lifecycle::{Budget, State};
 use contract::status::StatusRecord;
@@ -30,11 +29,11 @@ use kernel::{
     Board, Clock, Executive, ExecutiveOptions, Notice, Order, Output, Parcel, Step, Transition,
 };
 use site::SiteDefinition;
-use status::{LogLine, StatusManager, ids};
+use status::{LogLine, Recent, StatusManager, ids};
 
 use logbook::LogBook;
 use operations::Operations;
-use records::{KeptCrash, Recent};
+use records::{KeptCrash, RECORDS_MAX, SetAside};
 use voices::Voices;
 
 /// The service's own name in status messages and logs.
@@ -83,8 +82,9 @@ pub struct Host {
     /// Those of them that wait with their sender, whose shard is not their receiver's.
     held_back: BTreeSet<(ComponentId, MessageId)>,
     operations: Operations,
-    crashes: Recent<KeptCrash>,
-    dead_letters: Recent<DeadLetter>,
+    crashes: Recent<KeptCrash, RECORDS_MAX>,
+    crashes_seen: u64,
+    dead_letters: Recent<Arc<SetAside>, RECORDS_MAX>,
     /// When the next backup by schedule is due.
     next_backup: Option<Moment>,
     /// Why what must outlive the process could not be kept, as long as that is so.
@@ -132,22 +132,6 @@ pub enum Doing {
     Reported(Box<StatusRecord>),
     /// Copy the site for that backup, then call [`Host::backup_done`] with it.
     Snapshot(OpId),
-}
-
-impl Doing {
-    /// Takes the orders to that shard which come next, to be handed over in one go.
-    pub fn orders_to(
-        shard: u8,
-        doings: &mut Peekable<impl Iterator<Item = Doing>>,
-    ) -> impl Iterator<Item = Order> {
-        std::iter::from_fn(move || {
-            let is_next = |doing: &Doing| matches!(doing, Doing::Order(to, _) if *to == shard);
-            match doings.next_if(is_next)? {
-                Doing::Order(_, order) => Some(order),
-                _ => None,
-            }
-        })
-    }
 }
 
 /// What a driver wants to be told of beside what it has to do. The host keeps all of it, and
@@ -235,6 +219,7 @@ impl Host {
             held_back: BTreeSet::new(),
             operations: Operations::default(),
             crashes: Recent::default(),
+            crashes_seen: 0,
             dead_letters: Recent::default(),
             next_backup: None,
             keep_problem: None,
@@ -393,8 +378,9 @@ impl Host {
             }
             Output::Failed { to, message_id, failed } => self.failed(to, message_id, failed),
             Output::Settled { to, message_id } => self.settled(to, message_id),
-            Output::DeadLetter { to, message_id, name, text, reason } => {
-                self.record_dead_letter(clock, to, message_id, name, text, *reason);
+            Output::DeadLetter { to, message_id: id, name, text, reason } => {
+                let reason = *reason;
+                self.record_dead_letter(SetAside { clock, to, id, name, text, reason });
             }
             Output::Vanished { to, message_id } => self.settled(to, message_id),
             Output::HeldBack { to, message_id, waits: true } => {
@@ -503,7 +489,7 @@ impl Host {
                     self.keep(Change::Released(kind, id.map(|id| self.name_of(id))));
                     self.tell_released(clock, kind, id, expired);
                 }
-                Step::Crash(crash) => self.record_crash(clock, *crash),
+                Step::Crash(crash) => self.record_crash(clock, crash),
                 Step::Notice(notice) => {
                     self.tell_notice(clock, &notice);
                     self.doings.push(Doing::Noticed(notice));

@@ -3,14 +3,14 @@
 //! Of a record is kept what it was made of. Its form is made when somebody reads it, or writes
 //! it to a disk.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use contract::WallTime;
 use contract::control::LogTail;
 use contract::id::{ComponentId, Generation};
 use contract::lifecycle::{Startup, State};
 use contract::status::Severity;
-use status::{Reporter, Said};
+use status::{Recent, Reporter, Said};
 
 /// So many records of each log are at hand. The files hold the rest.
 const RECORDS_MAX: usize = 2_000;
@@ -75,13 +75,13 @@ pub(crate) struct LogBook {
 #[derive(Debug)]
 pub(crate) struct Log {
     pub(crate) file: String,
-    entries: VecDeque<Entry>,
+    entries: Recent<Entry, RECORDS_MAX>,
 }
 
 impl Log {
     /// The newest records, oldest first.
     pub(crate) fn newest(&self, last: usize) -> impl Iterator<Item = &Entry> {
-        self.entries.range(self.entries.len().saturating_sub(last)..)
+        self.entries.newest(last)
     }
 }
 
@@ -93,18 +93,15 @@ impl LogBook {
             return *number;
         }
         let number = LogNumber(self.logs.len() as u32);
-        self.logs.push(Log { file: file.to_owned(), entries: VecDeque::new() });
+        self.logs.push(Log { file: file.to_owned(), entries: Recent::default() });
         self.by_name.insert(key, number);
         number
     }
 
     /// Adds a record; the oldest makes room.
+    #[inline]
     pub(crate) fn add(&mut self, log: LogNumber, entry: Entry) {
-        let entries = &mut self.logs[log.0 as usize].entries;
-        if entries.len() == RECORDS_MAX {
-            entries.pop_front();
-        }
-        entries.push_back(entry);
+        self.logs[log.0 as usize].entries.add(entry);
     }
 
     /// The log of that file name.

@@ -6,10 +6,11 @@ use contract::id::ComponentId;
 use contract::lifecycle::{Exit, HoldKind, Restart, State, Substate};
 use contract::time::{Moment, duration_text};
 use contract::{Severity, StatusMessage, WallTime};
-use kernel::{Clock, Notice, Passage, Transition};
-use status::ids;
+use kernel::{Clock, Ended, Notice, Passage, Transition};
+use status::{Said, ids};
 
 use crate::logbook::Words;
+use crate::records::Restarts;
 use crate::{Doing, Host};
 
 impl Host {
@@ -17,7 +18,7 @@ impl Host {
     /// message of the component. The wording is the simulator's own, and so is every id but 500.
     pub(crate) fn tell_transition(&mut self, utc: WallTime, passage: Passage) {
         let Passage { id, from, to, generation, .. } = passage;
-        let message = self.message_of(&passage);
+        let said = self.said_of(&passage);
         // First what happened, then what is said about it.
         if self.audience.changes {
             let name = Arc::clone(self.executive.name(id));
@@ -27,40 +28,43 @@ impl Host {
             let words = Words::Change(id, from, to, generation);
             self.log(utc, self.voices.executive, Severity::Informational, words);
         }
-        if let Some(message) = message {
-            self.report(utc, self.voices.of(id), message);
+        if let Some(said) = said {
+            self.report(utc, self.voices.of(id), said);
         }
     }
 
-    fn message_of(&self, passage: &Passage) -> Option<StatusMessage> {
+    fn said_of(&self, passage: &Passage) -> Option<Said> {
         let Passage { from, to, substate, end, .. } = passage;
         match (from, to) {
             (State::StartPending, State::Running) => {
-                Some(StatusMessage::informational(ids::COMPONENT_STARTED))
+                Some(Said::informational(ids::COMPONENT_STARTED))
             }
             (State::PausePending, State::Paused) => {
-                Some(StatusMessage::informational(ids::COMPONENT_PAUSED))
+                Some(Said::informational(ids::COMPONENT_PAUSED))
             }
             (State::ContinuePending, State::Running) => {
-                Some(StatusMessage::informational(ids::COMPONENT_RESUMED))
+                Some(Said::informational(ids::COMPONENT_RESUMED))
             }
             (State::Stopped, _) | (_, State::Running | State::Paused) => None,
-            (_, State::Stopped) => {
-                Some(self.ended_message(passage, end.as_ref()?.exit(), (*substate)?))
-            }
+            (_, State::Stopped) => match (end.as_ref()?, (*substate)?) {
+                // It was stopped for a restart of its group, or failed with it: no mishap of its
+                // own.
+                (Ended::Stopped, _) => Some(Said::informational(ids::COMPONENT_STOPPED)),
+                (Ended::Other(exit), Substate::Backoff { until }) if **exit != Exit::Killed => {
+                    let (exit, delay) = (Arc::clone(exit), until.since(passage.at));
+                    Some(Said::Unworded(Arc::new(Restarts { exit, delay })))
+                }
+                (Ended::Other(exit), substate) => {
+                    Some(self.ended_message(passage, exit, substate).into())
+                }
+            },
             _ => None,
         }
     }
 
     fn ended_message(&self, passage: &Passage, exit: &Exit, substate: Substate) -> StatusMessage {
         match (exit, substate) {
-            // It was stopped for a restart of its group, or failed with it: no mishap of its own.
-            (Exit::Shutdown, _) => StatusMessage::informational(ids::COMPONENT_STOPPED),
             (Exit::Killed, _) => StatusMessage::warning(ids::COMPONENT_KILLED),
-            (_, Substate::Backoff { until }) => {
-                let delay = duration_text(until.since(passage.at));
-                StatusMessage::error(ids::COMPONENT_RESTARTS).with(exit.to_string()).with(delay)
-            }
             (Exit::Ignore(why), _) => {
                 StatusMessage::informational(ids::COMPONENT_NOT_APPLICABLE).with(why)
             }

@@ -1,48 +1,21 @@
-//! What went wrong, for whoever asks later: crashes, and messages that were set aside.
+//! What went wrong, for whoever asks later: crashes, and messages that were set aside. Of each is
+//! kept what it was made of: it is put in words when somebody reads it.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
 
 use contract::control::{CrashRecord, DeadLetter, DeadReason};
 use contract::id::{ComponentId, MessageId};
 use contract::lifecycle::Exit;
+use contract::time::duration_text;
 use contract::{Severity, StatusMessage, WallTime};
-use kernel::{Clock, Crash};
-use status::ids;
+use kernel::{Clock, Crash, Shown};
+use status::{Said, Wording, ids};
 
 use crate::Host;
 
 /// So many records of each kind are at hand.
-const RECORDS_MAX: usize = 1_000;
-
-/// Records of one kind, the newest.
-#[derive(Debug)]
-pub(crate) struct Recent<T> {
-    records: VecDeque<T>,
-    seen: u64,
-}
-
-impl<T> Default for Recent<T> {
-    fn default() -> Self {
-        Recent { records: VecDeque::new(), seen: 0 }
-    }
-}
-
-impl<T> Recent<T> {
-    fn add(&mut self, record: T) {
-        if self.records.len() == RECORDS_MAX {
-            self.records.pop_front();
-        }
-        self.records.push_back(record);
-    }
-
-    /// The `last` of those for which `wanted` holds, oldest first.
-    fn last(&self, last: usize, wanted: impl Fn(&T) -> bool) -> Vec<&T> {
-        let mut found: Vec<&T> =
-            self.records.iter().rev().filter(|record| wanted(record)).take(last).collect();
-        found.reverse();
-        found
-    }
-}
+pub(crate) const RECORDS_MAX: usize = 1_000;
 
 /// A crash, and where it panicked: told in words when somebody asks.
 #[derive(Debug)]
@@ -52,6 +25,52 @@ pub(crate) struct KeptCrash {
     crash: Crash,
 }
 
+/// A message that was set aside.
+#[derive(Debug)]
+pub(crate) struct SetAside {
+    pub(crate) clock: Clock,
+    pub(crate) to: ComponentId,
+    pub(crate) id: MessageId,
+    pub(crate) name: &'static str,
+    pub(crate) text: Shown,
+    pub(crate) reason: DeadReason,
+}
+
+impl Wording for SetAside {
+    fn id(&self) -> u32 {
+        ids::MESSAGE_SET_ASIDE
+    }
+
+    fn severity(&self) -> Severity {
+        Severity::Warning
+    }
+
+    fn strings(&self) -> Vec<String> {
+        vec![self.name.to_owned(), self.id.to_string(), self.reason.to_string()]
+    }
+}
+
+/// A life has ended so, and the next one begins after that delay.
+#[derive(Debug)]
+pub(crate) struct Restarts {
+    pub(crate) exit: Arc<Exit>,
+    pub(crate) delay: Duration,
+}
+
+impl Wording for Restarts {
+    fn id(&self) -> u32 {
+        ids::COMPONENT_RESTARTS
+    }
+
+    fn severity(&self) -> Severity {
+        Severity::Error
+    }
+
+    fn strings(&self) -> Vec<String> {
+        vec![self.exit.to_string(), duration_text(self.delay)]
+    }
+}
+
 impl Host {
     /// A life went wrong.
     pub(crate) fn record_crash(&mut self, clock: Clock, crash: Crash) {
@@ -59,14 +78,14 @@ impl Host {
             let message = StatusMessage::warning(ids::COMPONENT_DROP_PANICKED).with(text);
             self.report(clock.utc, self.voices.of(crash.id), message);
         }
-        self.crashes.seen += 1;
-        self.crashes.add(KeptCrash { number: self.crashes.seen, utc: clock.utc, crash });
+        self.crashes_seen += 1;
+        self.crashes.add(KeptCrash { number: self.crashes_seen, utc: clock.utc, crash });
     }
 
     /// Records of crashes, of `component` or of all, the `last` ones.
     pub(crate) fn crashes(&self, component: Option<ComponentId>, last: usize) -> Vec<CrashRecord> {
         let wanted = |kept: &KeptCrash| component.is_none_or(|id| id == kept.crash.id);
-        let found = self.crashes.last(last, wanted).into_iter();
+        let found = self.crashes.newest_that(last, wanted).into_iter();
         found.map(|kept| self.crash_record(kept)).collect()
     }
 
@@ -90,31 +109,25 @@ impl Host {
     }
 
     /// A message was set aside.
-    pub(crate) fn record_dead_letter(
-        &mut self,
-        clock: Clock,
-        to: ComponentId,
-        id: MessageId,
-        name: &str,
-        text: String,
-        reason: DeadReason,
-    ) {
-        let message = StatusMessage::warning(ids::MESSAGE_SET_ASIDE)
-            .with(name)
-            .with(id.to_string())
-            .with(reason.to_string());
-        self.report(clock.utc, self.voices.of(to), message);
-        let from = self.sender(id.from);
-        self.dead_letters.add(DeadLetter {
+    pub(crate) fn record_dead_letter(&mut self, letter: SetAside) {
+        let letter = Arc::new(letter);
+        let message = Said::Unworded(Arc::clone(&letter) as Arc<dyn Wording>);
+        self.report(letter.clock.utc, self.voices.of(letter.to), message);
+        self.dead_letters.add(letter);
+    }
+
+    fn dead_letter(&self, letter: &SetAside) -> DeadLetter {
+        let SetAside { clock, to, id, name, text, reason } = letter;
+        DeadLetter {
             at: clock.now,
             utc: clock.utc,
-            component: self.name_of(to),
-            id,
-            from,
-            name: name.to_owned(),
-            text,
-            reason,
-        });
+            component: self.name_of(*to),
+            id: *id,
+            from: self.sender(id.from),
+            name: (*name).to_owned(),
+            text: text.to_string(),
+            reason: reason.clone(),
+        }
     }
 
     /// Who sent a message, by name. None if it came from outside, and if an earlier process had
@@ -130,9 +143,9 @@ impl Host {
         component: Option<ComponentId>,
         last: usize,
     ) -> Vec<DeadLetter> {
-        let name = component.map(|id| &**self.executive.name(id));
-        let wanted = |letter: &DeadLetter| name.is_none_or(|name| name == letter.component);
-        self.dead_letters.last(last, wanted).into_iter().cloned().collect()
+        let wanted = |letter: &Arc<SetAside>| component.is_none_or(|id| id == letter.to);
+        let found = self.dead_letters.newest_that(last, wanted).into_iter();
+        found.map(|letter| self.dead_letter(letter)).collect()
     }
 
     /// A line in a component's log.

@@ -3,9 +3,8 @@
 
 use contract::control::LogTail;
 use contract::id::ComponentId;
-use contract::status::StatusMessage;
 use contract::{LogFile, Registration, Severity, WallTime};
-use status::{LogLine, Report, Reporter, StatusManager};
+use status::{LogLine, Report, Reporter, Said, StatusManager};
 
 use crate::logbook::{Entry, LogBook, LogNumber, Plain, Words};
 use crate::{Doing, EXECUTIVE, Host, SITE_BACKUP};
@@ -95,9 +94,10 @@ impl Host {
     }
 
     /// Keeps a status message, and writes it and what followed from it to the logs concerned.
-    pub(crate) fn report(&mut self, utc: WallTime, by: Reporter, message: StatusMessage) {
-        let (report, followed) = self.status.report(utc, by, message);
-        self.tell_report(report);
+    pub(crate) fn report(&mut self, utc: WallTime, reporter: Reporter, said: impl Into<Said>) {
+        let (said, number) = (said.into(), self.status.last_record() + 1);
+        let followed = self.status.report(utc, reporter, said.clone());
+        self.tell_report(Report { number, utc, reporter, said });
         if let Some(followed) = followed {
             self.tell_report(followed);
         }
@@ -109,7 +109,7 @@ impl Host {
             self.doings.push(Doing::Reported(record));
         }
         let Report { utc, reporter, said, .. } = report;
-        self.log(utc, reporter, said.severity(), Words::Message(said));
+        self.log_words(utc, reporter, said.severity(), Words::Message(said));
     }
 
     /// A record in the log of whoever says it.
@@ -120,7 +120,11 @@ impl Host {
         severity: Severity,
         words: impl Into<Words>,
     ) {
-        let (words, bias_minutes) = (words.into(), self.bias_minutes);
+        self.log_words(utc, by, severity, words.into());
+    }
+
+    fn log_words(&mut self, utc: WallTime, by: Reporter, severity: Severity, words: Words) {
+        let bias_minutes = self.bias_minutes;
         let plain = Plain { reporter: by, severity, bias_minutes, utc, words };
         if self.audience.logs {
             let line = Box::new(self.line_of(&plain));

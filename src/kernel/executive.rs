@@ -152,7 +152,7 @@ pub enum Step {
         expired: bool,
     },
     /// A life went wrong.
-    Crash(Box<Crash>),
+    Crash(Crash),
     /// Something that a person would want to know.
     Notice(Notice),
 }
@@ -167,7 +167,7 @@ pub struct Crash {
     /// Which life.
     pub generation: Generation,
     /// How it ended.
-    pub ending: Ending,
+    pub ending: Box<Ending>,
     /// Whether it counts against a restart budget.
     pub charged: bool,
 }
@@ -234,13 +234,13 @@ pub struct Passage {
 pub enum Ended {
     /// [`Exit::Shutdown`].
     Stopped,
-    /// In any other way.
-    Other(Box<Exit>),
+    /// In any other way, shared by all who keep it.
+    Other(Arc<Exit>),
 }
 
 impl From<Exit> for Ended {
     fn from(exit: Exit) -> Self {
-        if exit == Exit::Shutdown { Ended::Stopped } else { Ended::Other(Box::new(exit)) }
+        if exit == Exit::Shutdown { Ended::Stopped } else { Ended::Other(Arc::new(exit)) }
     }
 }
 
@@ -361,7 +361,7 @@ impl Executive {
         }
         // Whoever was up when its process ended went down with it.
         if was_up && self.options.after_unclean_end {
-            record.set_last_exit(Exit::Lost);
+            record.set_last_exit(&Ended::from(Exit::Lost));
         }
     }
 
@@ -522,7 +522,7 @@ impl Executive {
             (rare.hung, rare.deprived_of) = (None, None);
         }
         self.keep(index);
-        self.change(now, index, Event::StartOrdered, None);
+        self.change(now, index, Event::StartOrdered);
         if self.must_wait(index) {
             self.set_waiting(index, true);
             self.records[index].set_deadline(None);
@@ -555,23 +555,23 @@ impl Executive {
     /// Stops a life through its stop hook. One that waits to begin is stopped at once.
     fn order_stop(&mut self, now: Moment, index: usize) {
         self.records[index].ahead.leaving = false;
-        if !self.change(now, index, Event::StopOrdered, None) {
+        if !self.change(now, index, Event::StopOrdered) {
             return;
         }
         if self.records[index].ahead.waiting {
             self.set_waiting(index, false);
-            return self.stop_finished(now, index, Exit::Shutdown);
+            return self.stop_finished(now, index, Ended::Stopped);
         }
         let order = Order::Stop(self.records[index].id, self.records[index].generation);
         self.order(index, order);
     }
 
     fn order_kill(&mut self, now: Moment, index: usize) {
-        self.change(now, index, Event::StopOrdered, None);
+        self.change(now, index, Event::StopOrdered);
         self.records[index].ahead.leaving = false;
         if self.records[index].ahead.waiting {
             self.set_waiting(index, false);
-            return self.stop_finished(now, index, Exit::Killed);
+            return self.stop_finished(now, index, Ended::from(Exit::Killed));
         }
         let record = &mut self.records[index];
         let again = std::mem::replace(&mut record.ahead.killing, true);
@@ -587,18 +587,18 @@ impl Executive {
     }
 
     /// Takes the transition that `event` leads to, if it leads anywhere.
-    fn change(&mut self, now: Moment, index: usize, event: Event, exit: Option<Exit>) -> bool {
+    fn change(&mut self, now: Moment, index: usize, event: Event) -> bool {
         let Some(to) = next(self.records[index].state, event) else { return false };
-        self.enter(now, index, to, exit);
+        self.enter(now, index, to, None);
         true
     }
 
-    fn set_stopped(&mut self, now: Moment, index: usize, substate: Substate, exit: Option<Exit>) {
+    fn set_stopped(&mut self, now: Moment, index: usize, substate: Substate, end: Option<Ended>) {
         self.records[index].set_substate(substate);
-        self.enter(now, index, State::Stopped, exit);
+        self.enter(now, index, State::Stopped, end);
     }
 
-    fn enter(&mut self, now: Moment, index: usize, to: State, exit: Option<Exit>) {
+    fn enter(&mut self, now: Moment, index: usize, to: State, end: Option<Ended>) {
         let record = &mut self.records[index];
         let lived = record.has_life();
         let from = record.state;
@@ -619,7 +619,7 @@ impl Executive {
             from,
             to,
             substate: (to == State::Stopped).then(|| record.substate()),
-            end: exit.map(Ended::from),
+            end,
         }));
         if self.records[index].stands_out() {
             self.changed.push_back(index);

@@ -20,8 +20,6 @@ use crate::parcel::Parcel;
 use crate::pipe::Inlet;
 use crate::unwind::discard;
 
-/// So many orders are put in together, before the shard may begin with them.
-const ORDERS_TOGETHER: usize = 64;
 /// Room for so many orders is kept.
 const ORDERS_KEPT: usize = 1_024;
 /// A shard takes the numbers of its components' messages in blocks of so many.
@@ -242,20 +240,21 @@ impl Lane {
 
     /// Puts an order in. When the shard is gone with its host, the order is dropped.
     pub fn order(&self, order: Order) {
-        self.orders([order]);
+        if self.shared.closed.load(Ordering::Relaxed) {
+            return discard(order);
+        }
+        self.shared.orders().send([order]);
+        self.shared.bell.ring();
     }
 
-    /// Puts orders in, one behind the other, many of them at little more than the cost of one.
-    /// The shard may wait for what `orders` does to come by them.
-    pub fn orders(&self, orders: impl IntoIterator<Item = Order>) {
-        let mut orders = orders.into_iter().peekable();
+    /// Puts in orders that were gathered, one behind the other, many of them at little more than
+    /// the cost of one, and leaves an empty list.
+    pub fn orders(&self, orders: &mut Vec<Order>) {
         if self.shared.closed.load(Ordering::Relaxed) {
-            return orders.for_each(discard);
+            return orders.drain(..).for_each(discard);
         }
-        while orders.peek().is_some() {
-            self.shared.orders().send(orders.by_ref().take(ORDERS_TOGETHER));
-            self.shared.bell.ring();
-        }
+        self.shared.orders().send(orders.drain(..));
+        self.shared.bell.ring();
     }
 
     /// Gives the lane a new receiving end; the present one is retired. Its carrier is lost: it

@@ -41,7 +41,7 @@ pub use contract::time::Clock;
 pub use executive::{Crash, Ended, Executive, ExecutiveOptions, Notice, Passage, Step, Transition};
 pub use interpose::{CallVerdict, Envelope, Hook, HookCall, Interposer, MessageVerdict};
 pub use lane::{Lane, LaneEnd, lane};
-pub use order::{Called, Ending, LifeChange, LifeEvent, Order, Output};
+pub use order::{Called, Ending, LifeChange, LifeEvent, Order, Output, Shown};
 pub use parcel::{MessageSlip, Parcel};
 pub use port::{Port, Unsent};
 pub use shard::{Shard, Turn};

@@ -1,5 +1,6 @@
 //! What passes between the executive, the shards and whoever drives them.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,16 +83,6 @@ pub enum LifeChange {
 }
 
 impl LifeChange {
-    /// A life ended so.
-    pub fn ended(ending: Ending) -> Self {
-        let is_plain = ending.message.is_none() && ending.drop_panic.is_none();
-        if is_plain && ending.exit == Exit::Shutdown {
-            LifeChange::Stopped
-        } else {
-            LifeChange::Ended(Box::new(ending))
-        }
-    }
-
     /// Whether the life is over, in one way or another.
     pub fn is_end(&self) -> bool {
         matches!(self, LifeChange::Stopped | LifeChange::Ended(_))
@@ -118,6 +109,24 @@ impl Ending {
     pub fn plain(exit: Exit) -> Self {
         let backtrace = PanicTrace::default();
         Ending { exit, hook: "", message: None, drop_panic: None, backtrace }
+    }
+}
+
+/// What a message that was set aside held, as its Debug form shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// A bare number: its form is made when somebody reads it.
+    Word(u64),
+    /// What a typed message has written before it was dropped.
+    Text(String),
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Shown::Word(word) => write!(f, "{:?}", Message::Word(*word)),
+            Shown::Text(text) => f.write_str(text),
+        }
     }
 }
 
@@ -202,7 +211,7 @@ pub enum Output {
         /// What kind of message. The message itself is component code and ends where it was.
         name: &'static str,
         /// Its Debug form, 200 characters at most.
-        text: String,
+        text: Shown,
         /// Why.
         reason: Box<DeadReason>,
     },

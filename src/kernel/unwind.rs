@@ -9,6 +9,8 @@ use std::sync::{Arc, Once};
 
 use contract::lifecycle::Exit;
 
+use crate::order::Ending;
+
 // A build that aborts on panic cannot keep the promise of this module, so it does not build.
 #[cfg(panic = "abort")]
 compile_error!("smsexec survives panics of components only with panic = \"unwind\"");
@@ -17,7 +19,7 @@ thread_local! {
     /// Component code runs on this thread: its panics are news, not noise on stderr.
     static IN_COMPONENT: Cell<bool> = const { Cell::new(false) };
     /// Where the last such panic happened, and by which calls. The payload alone does not say.
-    static LAST: RefCell<Option<(String, PanicTrace)>> = const { RefCell::new(None) };
+    static LAST: RefCell<Option<(Arc<str>, PanicTrace)>> = const { RefCell::new(None) };
     /// Ways by which component code has come to panic on this thread, the newest last.
     static WAYS: RefCell<VecDeque<Way>> = const { RefCell::new(VecDeque::new()) };
 }
@@ -48,7 +50,7 @@ struct Way {
     column: u32,
     depth: usize,
     /// The place in one word.
-    location: String,
+    location: Arc<str>,
     frames: Arc<Backtrace>,
 }
 
@@ -81,15 +83,6 @@ impl std::fmt::Display for PanicTrace {
     }
 }
 
-/// What became of component code that panicked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Caught {
-    /// [`Exit::Panic`].
-    pub(crate) exit: Exit,
-    /// Where.
-    pub(crate) backtrace: PanicTrace,
-}
-
 /// Sees to it that panics of component code are not printed. The panic hook is the process's,
 /// there is no other: it is added once, and hands every other panic, the kernel's own among
 /// them, to the hook that was there before.
@@ -109,21 +102,22 @@ pub(crate) fn keep_quiet() {
 
 /// The place of a panic in one word, and how it got there: as it was found out before, if this
 /// way is known.
-fn trace(place: &Location<'_>) -> (String, PanicTrace) {
+fn trace(place: &Location<'_>) -> (Arc<str>, PanicTrace) {
     let mark = 0_u8;
     let depth = std::ptr::from_ref(&mark).addr();
     WAYS.with_borrow_mut(|ways| {
         if let Some(way) = ways.iter().rev().find(|way| way.leads_to(place, depth)) {
             let walk = Walk { frames: Arc::clone(&way.frames), is_earlier: true };
-            return (way.location.clone(), PanicTrace(Some(walk)));
+            return (Arc::clone(&way.location), PanicTrace(Some(walk)));
         }
-        let (frames, location) = (Arc::new(Backtrace::force_capture()), place.to_string());
+        let frames = Arc::new(Backtrace::force_capture());
+        let location: Arc<str> = place.to_string().into();
         let way = Way {
             file: place.file().to_owned(),
             line: place.line(),
             column: place.column(),
             depth,
-            location: location.clone(),
+            location: Arc::clone(&location),
             frames: Arc::clone(&frames),
         };
         if ways.len() == WAYS_MAX {
@@ -134,10 +128,10 @@ fn trace(place: &Location<'_>) -> (String, PanicTrace) {
     })
 }
 
-/// Runs component code. The caller does not look at what the code may have left half done, but
-/// drops it, in here too.
+/// Runs component code; if it panics, that is how its life ends. The caller does not look at what
+/// the code may have left half done, but drops it, in here too.
 #[inline]
-pub(crate) fn guarded<R>(code: impl FnOnce() -> R) -> Result<R, Box<Caught>> {
+pub(crate) fn guarded<R>(code: impl FnOnce() -> R) -> Result<R, Box<Ending>> {
     let before = IN_COMPONENT.replace(true);
     let result = catch(code);
     IN_COMPONENT.set(before);
@@ -151,23 +145,24 @@ pub(crate) fn discard<T>(value: T) {
     }
 }
 
-fn catch<R>(code: impl FnOnce() -> R) -> Result<R, Box<Caught>> {
+fn catch<R>(code: impl FnOnce() -> R) -> Result<R, Box<Ending>> {
     panic::catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
         let text = text_of(payload.as_ref());
-        let (location, backtrace) = LAST.with_borrow_mut(Option::take).unwrap_or_default();
+        let told = LAST.with_borrow_mut(Option::take);
+        let (location, backtrace) = told.unwrap_or_else(|| ("".into(), PanicTrace::default()));
         // A payload's drop may panic as well.
         let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
-        Box::new(Caught { exit: Exit::Panic { text, location }, backtrace })
+        Box::new(Ending { backtrace, ..Ending::plain(Exit::Panic { text, location }) })
     })
 }
 
-fn text_of(payload: &(dyn Any + Send)) -> String {
+fn text_of(payload: &(dyn Any + Send)) -> Arc<str> {
     if let Some(text) = payload.downcast_ref::<&'static str>() {
-        (*text).to_owned()
+        (*text).into()
     } else if let Some(text) = payload.downcast_ref::<String>() {
-        text.clone()
+        text.as_str().into()
     } else {
-        "a panic without a text".to_owned()
+        "a panic without a text".into()
     }
 }
 
@@ -178,8 +173,8 @@ mod tests {
     #[test]
     fn a_panic_is_told_with_text_and_place_whatever_its_payload() {
         keep_quiet();
-        let told = |result: Result<(), Box<Caught>>| {
-            let Caught { exit, backtrace } = *result.expect_err("it panics");
+        let told = |result: Result<(), Box<Ending>>| {
+            let Ending { exit, backtrace, .. } = *result.expect_err("it panics");
             assert!(backtrace.to_string().contains("unwind"), "{backtrace}");
             match exit {
                 Exit::Panic { text, location } => (text, location),
@@ -187,9 +182,9 @@ mod tests {
             }
         };
         let (text, location) = told(guarded(|| panic!("number {}", 7)));
-        assert_eq!(text, "number 7");
+        assert_eq!(&*text, "number 7");
         assert!(location.contains("unwind.rs"), "{location}");
-        assert_eq!(told(guarded(|| panic::panic_any(7_u8))).0, "a panic without a text");
+        assert_eq!(told(guarded(|| panic::panic_any(7_u8))).0.as_ref(), "a panic without a text");
         assert_eq!(guarded(|| 7), Ok(7));
     }
 

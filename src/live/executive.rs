@@ -1,8 +1,7 @@
 //! The executive as an actix actor: everything that is asked of the host goes through here,
 //! and nothing in here ever waits for a component.
 
-use std::collections::HashMap;
-use std::iter;
+use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -15,7 +14,7 @@ use contract::store::Kept;
 use contract::time::Moment;
 use crossbeam_channel::Receiver;
 use host::{Audience, Doing, Host};
-use kernel::{LaneEnd, Transition};
+use kernel::{LaneEnd, Order, Transition};
 use status::LogLine;
 
 use crate::activity::UnderWay;
@@ -23,6 +22,7 @@ use crate::alarm::Alarm;
 use crate::logs;
 use crate::lookout::look_out;
 use crate::news::{News, NewsWaits};
+use crate::shard::Unheard;
 use crate::shared::Shared;
 
 /// How often the watchdog looks whether a shard is stuck. A heartbeat is a minute.
@@ -33,11 +33,17 @@ const OUTPUTS_MAX: usize = 256;
 const OUTPUTS_BEFORE_ASKS: usize = 16;
 /// So often is done what follows from news before the mailbox has its turn.
 const ROUNDS_MAX: usize = 16;
+/// So many orders are handed over together, before the shard may begin with them.
+const ORDERS_TOGETHER: usize = 64;
 
 /// The actor.
 pub(crate) struct ExecutiveActor {
     pub(crate) host: Host,
     pub(crate) shared: Shared,
+    /// News that was taken from the desk and has not been heard.
+    pub(crate) news: VecDeque<News>,
+    /// What is under way until what follows from the news is done.
+    pub(crate) until_done: Vec<(UnderWay, Unheard)>,
     /// What operators ask. A channel of its own: an actor has one mailbox, and there the news of
     /// a million components would stand in front of a query.
     pub(crate) asks: Receiver<Asked>,
@@ -59,6 +65,9 @@ pub(crate) struct ExecutiveActor {
     pub(crate) to_start: Vec<(u8, LaneEnd)>,
     pub(crate) alarm: Alarm,
     pub(crate) doings: Vec<Doing>,
+    /// Orders that are about to be handed over, and to which shard.
+    pub(crate) orders: Vec<Order>,
+    pub(crate) orders_to: u8,
 }
 
 impl Actor for ExecutiveActor {
@@ -252,9 +261,9 @@ impl ExecutiveActor {
     /// Hears what shards have handed in, and does what follows from it; false if there was
     /// nothing.
     fn hear_news(&mut self, ctx: &mut Context<Self>) -> bool {
-        let (mut heard, mut until_done) = (0, Vec::new());
+        let mut heard = 0;
         while heard < OUTPUTS_MAX
-            && let Some(news) = self.shared.news.take()
+            && let Some(news) = self.next_news()
         {
             if heard % OUTPUTS_BEFORE_ASKS == 0 {
                 self.answer_asks(ctx);
@@ -265,13 +274,21 @@ impl ExecutiveActor {
                     let errand = self.host.hear(clock, output);
                     debug_assert!(errand.is_none(), "shards run their own errands");
                 }
-                News::End(under_way, unheard) => until_done.push((under_way, unheard)),
+                News::End(under_way, unheard) => self.until_done.push((under_way, unheard)),
             }
         }
         if heard > 0 {
             self.do_doings(ctx);
+            self.until_done.clear();
         }
         heard > 0
+    }
+
+    fn next_news(&mut self) -> Option<News> {
+        if self.news.is_empty() {
+            self.shared.news.take(&mut self.news);
+        }
+        self.news.pop_front()
     }
 
     /// Whether there is news before long. Whoever asks something has written as well, and is not
@@ -341,15 +358,17 @@ impl ExecutiveActor {
     /// wait for the alarm, which counts in milliseconds.
     fn do_doings(&mut self, ctx: &mut Context<Self>) {
         self.do_all(ctx);
-        while let Some(due) = self.host.next_due() {
+        let mut next = self.host.next_due();
+        while let Some(due) = next {
             let clock = self.shared.clock.read();
             if due > clock.now {
                 break;
             }
             self.host.fire_due(clock);
             self.do_all(ctx);
+            next = self.host.next_due();
         }
-        self.set_alarm(ctx);
+        self.set_alarm(next, ctx);
     }
 
     fn do_all(&mut self, ctx: &mut Context<Self>) {
@@ -357,42 +376,64 @@ impl ExecutiveActor {
         let mut doings = std::mem::take(&mut self.doings);
         self.host.take_doings(&mut doings);
         self.keep(&mut doings);
-        // The status messages say it all. What is kept has been by now.
-        let mut to_do = doings.drain(..).filter(|doing| !is_done(doing)).peekable();
-        while let Some(doing) = to_do.next() {
+        for doing in doings.drain(..) {
             match doing {
-                Doing::Order(shard, order) => {
-                    let orders = iter::once(order).chain(Doing::orders_to(shard, &mut to_do));
-                    self.shared.lanes[usize::from(shard)].orders(orders);
-                }
+                Doing::Order(shard, order) => self.gather(shard, order),
                 Doing::Log(line) => self.write(&line),
-                Doing::Resolved(outcome) => {
-                    // Whoever hears of the end finds what it was about in the logs.
-                    self.flush_logs();
-                    self.resolve(&outcome);
+                // The status messages say it all. What is kept has been by now.
+                Doing::Noticed(_) | Doing::Service(_) | Doing::Reported(_) | Doing::Keep(_) => {}
+                doing => {
+                    self.send_orders();
+                    changed |= matches!(doing, Doing::Changed(_));
+                    self.do_one(doing, ctx);
                 }
-                Doing::Deliver(parcel) => {
-                    self.shared.lanes[usize::from(parcel.to().shard())].send_anew(parcel);
-                }
-                Doing::Replace(shard) => {
-                    self.to_start.retain(|(other, _)| *other != shard);
-                    self.to_start.push((shard, self.shared.give_up(shard)));
-                }
-                Doing::Snapshot(backup) => self.copy_site(backup, ctx),
-                Doing::Changed(transition) => {
-                    changed = true;
-                    self.subscribers.retain(|to| to.send((*transition).clone()).is_ok());
-                }
-                done => debug_assert!(is_done(&done), "left out"),
             }
         }
-        drop(to_do);
+        self.send_orders();
         self.doings = doings;
         self.flush_logs();
         self.start_shards(ctx);
         if changed && !self.watching.is_empty() {
             self.answer_watching();
             self.note_audience();
+        }
+    }
+
+    fn do_one(&mut self, doing: Doing, ctx: &mut Context<Self>) {
+        match doing {
+            Doing::Resolved(outcome) => {
+                // Whoever hears of the end finds what it was about in the logs.
+                self.flush_logs();
+                self.resolve(&outcome);
+            }
+            Doing::Deliver(parcel) => {
+                self.shared.lanes[usize::from(parcel.to().shard())].send_anew(parcel);
+            }
+            Doing::Replace(shard) => {
+                self.to_start.retain(|(other, _)| *other != shard);
+                self.to_start.push((shard, self.shared.give_up(shard)));
+            }
+            Doing::Snapshot(backup) => self.copy_site(backup, ctx),
+            Doing::Changed(transition) => {
+                self.subscribers.retain(|to| to.send((*transition).clone()).is_ok());
+            }
+            other => unreachable!("it is gathered, written or done: {other:?}"),
+        }
+    }
+
+    /// Orders to one shard that come one behind the other are handed over in one go; the shard
+    /// need not wait for more than so many.
+    fn gather(&mut self, shard: u8, order: Order) {
+        if self.orders_to != shard || self.orders.len() == ORDERS_TOGETHER {
+            self.send_orders();
+        }
+        self.orders_to = shard;
+        self.orders.push(order);
+    }
+
+    fn send_orders(&mut self) {
+        if !self.orders.is_empty() {
+            self.shared.lanes[usize::from(self.orders_to)].orders(&mut self.orders);
         }
     }
 
@@ -432,6 +473,9 @@ impl ExecutiveActor {
     /// Gives threads to the shards that wait for one. One that cannot be had now is asked for
     /// again at the watchdog's next look.
     fn start_shards(&mut self, ctx: &mut Context<Self>) {
+        if self.to_start.is_empty() {
+            return;
+        }
         let (shared, executive) = (&self.shared, ctx.address());
         self.to_start.retain(|(number, end)| !shared.start_shard(*number, end, &executive));
     }
@@ -457,18 +501,12 @@ impl ExecutiveActor {
         });
     }
 
-    fn set_alarm(&mut self, ctx: &mut Context<Self>) {
-        let due = self.host.next_due();
+    fn set_alarm(&mut self, due: Option<Moment>, ctx: &mut Context<Self>) {
         self.alarm.set(due, &self.shared.clock, ctx, |actor, ctx| {
             actor.alarm.rung();
             actor.fire_due(ctx);
         });
     }
-}
-
-/// Whether nothing is left to do for it.
-fn is_done(doing: &Doing) -> bool {
-    matches!(doing, Doing::Noticed(_) | Doing::Service(_) | Doing::Reported(_) | Doing::Keep(_))
 }
 
 /// Whether what is asked for changes what outlives the process. A command does in one way or

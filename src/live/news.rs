@@ -1,14 +1,15 @@
 //! News on its way from the shards to the executive.
 //!
-//! It goes through a channel of its own, and not through the executive's mailbox: a shard that
+//! It goes through a desk of its own, and not through the executive's mailbox: a shard that
 //! starts ten thousand components has ten thousand pieces of news, and a letter for each would
 //! cost more than the start. One letter says that there is news; it is not sent while the
-//! executive is looking anyway.
+//! executive is looking anyway. What has been handed in meanwhile it takes away in one go.
 
-use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use actix::prelude::*;
-use crossbeam_channel::{Receiver, Sender, unbounded};
 use kernel::{Clock, Output};
 
 use crate::activity::UnderWay;
@@ -32,52 +33,60 @@ impl Message for NewsWaits {
 }
 
 /// Where shards hand in their news.
+#[derive(Default)]
 pub(crate) struct NewsDesk {
-    sender: Sender<News>,
-    receiver: Receiver<News>,
-    /// The executive is looking, or has been told to.
-    looked_after: AtomicBool,
+    desk: Mutex<Desk>,
+    /// Whether news lies there: for whoever looks out for it, and must not take the lock away
+    /// from those who bring it.
+    has_news: AtomicBool,
 }
 
-impl Default for NewsDesk {
-    fn default() -> Self {
-        let (sender, receiver) = unbounded();
-        NewsDesk { sender, receiver, looked_after: AtomicBool::new(false) }
-    }
+#[derive(Default)]
+struct Desk {
+    news: VecDeque<News>,
+    /// The executive is looking, or has been told to.
+    looked_after: bool,
 }
 
 impl NewsDesk {
-    /// Hands news in, behind all that is there. Somebody is to call for it.
-    pub(crate) fn hand_in(&self, news: News) {
-        let _ = self.sender.send(news);
-    }
-
-    /// Sees to it that the executive looks for what has been handed in.
-    pub(crate) fn call(&self, executive: &Addr<ExecutiveActor>) {
-        // Pairs with the fence in `leave`: either we see that nobody looks, or the executive sees
-        // what we have handed in.
-        fence(Ordering::SeqCst);
-        let looked_after = self.looked_after.load(Ordering::Relaxed);
-        if !looked_after && !self.looked_after.swap(true, Ordering::Relaxed) {
+    /// Hands news in, behind all that is there, leaves an empty list, and sees to it that the
+    /// executive looks for it.
+    pub(crate) fn hand_in(&self, news: &mut VecDeque<News>, executive: &Addr<ExecutiveActor>) {
+        let mut desk = self.lock();
+        desk.news.append(news);
+        self.has_news.store(true, Ordering::Release);
+        let looked_after = std::mem::replace(&mut desk.looked_after, true);
+        drop(desk);
+        if !looked_after {
             executive.do_send(NewsWaits);
         }
     }
 
-    /// The next news.
-    pub(crate) fn take(&self) -> Option<News> {
-        self.receiver.try_recv().ok()
+    /// Takes all the news that there is; `news` is empty, and its room is left in exchange.
+    pub(crate) fn take(&self, news: &mut VecDeque<News>) {
+        debug_assert!(news.is_empty(), "what was taken first is heard first");
+        if !self.is_empty() {
+            let mut desk = self.lock();
+            std::mem::swap(&mut desk.news, news);
+            self.has_news.store(false, Ordering::Release);
+        }
     }
 
     /// Whether there is none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.receiver.is_empty()
+        !self.has_news.load(Ordering::Acquire)
     }
 
     /// The executive looks no more, until it is told to; false if it is to go on, for there is
     /// news.
     pub(crate) fn leave(&self) -> bool {
-        self.looked_after.store(false, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        self.is_empty() || self.looked_after.swap(true, Ordering::Relaxed)
+        let mut desk = self.lock();
+        desk.looked_after = !desk.news.is_empty();
+        !desk.looked_after
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Desk> {
+        // A panic between lock and unlock is impossible: news is moved there, never dropped.
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

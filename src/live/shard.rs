@@ -1,7 +1,7 @@
 //! A shard as an actix actor: its lane is a stream, its turns are the kernel's.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -42,7 +42,7 @@ pub(crate) struct ShardWatch {
     pub(crate) activity: Arc<Activity>,
     /// When its next timer falls due, in nanoseconds; `u64::MAX` if none is set.
     next_due: AtomicU64,
-    /// When the turn that it takes began, in nanoseconds of real time; `u64::MAX` between turns.
+    /// When the turn that it takes began, in nanoseconds of real time; `u64::MAX` if it takes none.
     turn_since: AtomicU64,
 }
 
@@ -67,13 +67,17 @@ impl ShardWatch {
         }
     }
 
-    fn turn_begins(&self, now: Duration) {
-        // What was due next is being seen to: nobody is to wait for it any more.
+    /// What was due next is being seen to: nobody is to wait for it any more.
+    fn wakes(&self) {
         self.next_due.store(u64::MAX, Ordering::SeqCst);
-        self.turn_since.store(now.as_nanos() as u64, Ordering::SeqCst);
     }
 
-    fn turn_ends(&self) {
+    fn turn_begins(&self, now: Duration) {
+        self.turn_since.store(now.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// There is no turn after the last one for now.
+    fn rests(&self) {
         self.turn_since.store(u64::MAX, Ordering::SeqCst);
     }
 }
@@ -150,6 +154,8 @@ pub(crate) struct ShardActor {
     errands: HashMap<ComponentId, Vec<(Generation, AbortHandle)>>,
     alarm: Alarm,
     outputs: Vec<Output>,
+    /// What of that is about to be handed in.
+    to_tell: VecDeque<News>,
 }
 
 impl ShardActor {
@@ -183,6 +189,7 @@ impl ShardActor {
             errands: HashMap::new(),
             alarm: Alarm::default(),
             outputs: Vec::new(),
+            to_tell: VecDeque::new(),
         }
     }
 }
@@ -248,6 +255,7 @@ impl StreamHandler<()> for ShardActor {
 impl ShardActor {
     fn turn(&mut self, ctx: &mut Context<Self>) {
         self.under_way = Some(self.watch.activity.begin());
+        self.watch.wakes();
         let mut outputs = std::mem::take(&mut self.outputs);
         let began = self.clock.real();
         let (mut now, mut turns, mut told) = (began, 0, 0);
@@ -261,22 +269,24 @@ impl ShardActor {
                 self.step(clock, now, &mut outputs);
             }
             told += self.put_out(clock, &mut outputs, retired);
+            turns += 1;
+            // News ends a turn, so that it is told before the next hook is called. That is no
+            // reason to give the thread to others each time.
+            let others_wait = turns == TURNS_MAX || now.saturating_sub(began) > IN_A_ROW_MAX;
+            let is_last = retired || !turn.more || others_wait || !self.backlog.has_room_for(told);
+            self.tell_news(is_last.then_some(told));
             if retired {
-                self.end_news(told);
+                self.watch.rests();
                 // The shard has another thread now, and this one has just found its way back.
                 ctx.stop();
                 Arbiter::current().stop();
                 return;
             }
-            turns += 1;
-            // News ends a turn, so that it is told before the next hook is called. That is no
-            // reason to give the thread to others each time.
-            let others_wait = turns == TURNS_MAX || now.saturating_sub(began) > IN_A_ROW_MAX;
-            if !turn.more || others_wait || !self.backlog.has_room_for(told) {
+            if is_last {
                 break turn;
             }
         };
-        self.end_news(told);
+        self.watch.rests();
         self.outputs = outputs;
         self.again.set(turn.more);
         self.set_alarm(ctx);
@@ -296,16 +306,14 @@ impl ShardActor {
     ) -> (Turn, Duration) {
         self.watch.turn_begins(began);
         let turn = self.shard.step(clock, self.budget, outputs);
-        self.watch.turn_ends();
         let ended = self.clock.real();
         self.budget = next_budget(self.budget, self.budget_max, ended.saturating_sub(began));
         (turn, ended)
     }
 
-    /// Sets about the errands of a turn, and hands the rest in for the executive; answers how much
+    /// Sets about the errands of a turn, and puts the rest down for the executive; answers how much
     /// that was. Lives of a retired shard are over, and nothing is done for them any more.
     fn put_out(&mut self, clock: Clock, outputs: &mut Vec<Output>, retired: bool) -> usize {
-        let mut news = 0;
         for output in outputs.drain(..) {
             match output {
                 Output::Request { .. } if retired => {}
@@ -314,23 +322,22 @@ impl ShardActor {
                 }
                 output => {
                     self.abandon_errands(&output);
-                    news += 1;
-                    self.news.hand_in(News::Output(clock, output));
+                    self.to_tell.push_back(News::Output(clock, output));
                 }
             }
         }
-        if news > 0 {
-            self.news.call(&self.executive);
-        }
-        news
+        self.to_tell.len()
     }
 
-    /// So much was handed in since the last time: it is under way until it has been seen to, and
-    /// the shard may be ahead by so much only.
-    fn end_news(&self, told: usize) {
-        if told > 0 {
-            self.news.hand_in(News::End(self.on_the_way.begin(), self.backlog.add(told)));
-            self.news.call(&self.executive);
+    /// Hands in what the executive is to hear of a turn. If that is all for now, so much has been
+    /// told since the last time: it is under way until it has been seen to, and the shard may be
+    /// ahead by so much only.
+    fn tell_news(&mut self, all: Option<usize>) {
+        if let Some(told) = all.filter(|told| *told > 0) {
+            self.to_tell.push_back(News::End(self.on_the_way.begin(), self.backlog.add(told)));
+        }
+        if !self.to_tell.is_empty() {
+            self.news.hand_in(&mut self.to_tell, &self.executive);
         }
     }
 

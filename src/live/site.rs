@@ -1,7 +1,7 @@
 //! A running host, as its owner holds it.
 
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -135,6 +135,8 @@ impl Site {
         let executive = ExecutiveActor {
             host,
             shared: shared.clone(),
+            news: VecDeque::new(),
+            until_done: Vec::new(),
             asks,
             kept,
             unkept: false,
@@ -146,6 +148,8 @@ impl Site {
             to_start: (0..).zip(ends_of_lanes).collect(),
             alarm: Alarm::default(),
             doings: Vec::new(),
+            orders: Vec::new(),
+            orders_to: 0,
         };
         let carried = shared.clone();
         let (ready, is_ready) = mpsc::channel();

@@ -9,10 +9,12 @@ pub mod catalogue;
 pub mod log;
 pub mod manager;
 pub mod read;
+mod recent;
 pub mod thresholds;
 
 pub use catalogue::{describe, explain, ids};
 pub use log::{LogLine, render, statmsg};
-pub use manager::{Report, Reporter, Said, StatusManager};
+pub use manager::{Report, Reporter, Said, StatusManager, Wording};
 pub use read::{LogRecord, read};
+pub use recent::Recent;
 pub use thresholds::{Levels, Thresholds, Triple};

@@ -4,7 +4,7 @@
 //! A message is kept as few words as it takes: who, when, and what was said. Its text, its
 //! module and the names in it are put together when somebody reads it, for few are ever read.
 
-use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 
 use contract::status::{ComponentSummary, Health, StatusKind, StatusRecord};
@@ -12,6 +12,7 @@ use contract::{Severity, StatusMessage, WallTime};
 
 use crate::calendar::site_day;
 use crate::catalogue::{self, ids};
+use crate::recent::Recent;
 use crate::thresholds::{Counts, Thresholds, Triple};
 
 /// Who reports that a component's status has changed (domain.md 3.3).
@@ -41,20 +42,40 @@ impl Reporter {
 }
 
 /// What was said: a status message, as small as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Said {
     /// A milestone without strings and attributes, as most are: it takes no memory of its own.
     Bare(u32, Severity),
     /// Any other, shared by all who keep it.
     Full(Arc<StatusMessage>),
+    /// One whose strings are put in words when somebody reads it.
+    Unworded(Arc<dyn Wording>),
+}
+
+/// What a status message with strings is made of, where there may be many such and few are read.
+pub trait Wording: fmt::Debug + Send + Sync {
+    /// The number of the message.
+    fn id(&self) -> u32;
+
+    /// How grave it is.
+    fn severity(&self) -> Severity;
+
+    /// Its strings, the first for %1.
+    fn strings(&self) -> Vec<String>;
 }
 
 impl Said {
+    /// An informational milestone.
+    pub fn informational(id: u32) -> Self {
+        Said::Bare(id, Severity::Informational)
+    }
+
     /// The number of the message.
     pub fn id(&self) -> u32 {
         match self {
             Said::Bare(id, _) => *id,
             Said::Full(message) => message.id,
+            Said::Unworded(wording) => wording.id(),
         }
     }
 
@@ -63,6 +84,7 @@ impl Said {
         match self {
             Said::Bare(_, severity) => *severity,
             Said::Full(message) => message.severity,
+            Said::Unworded(wording) => wording.severity(),
         }
     }
 
@@ -71,6 +93,10 @@ impl Said {
         match self {
             Said::Bare(id, severity) => StatusMessage::new(*id, *severity),
             Said::Full(message) => message.as_ref().clone(),
+            Said::Unworded(wording) => {
+                let message = StatusMessage::new(wording.id(), wording.severity());
+                bounded(StatusMessage { strings: wording.strings(), ..message })
+            }
         }
     }
 }
@@ -89,7 +115,7 @@ impl From<StatusMessage> for Said {
 }
 
 /// A status message as the manager keeps it. [`StatusManager::record`] has it in full.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Report {
     /// Rises by one with each record of a site.
     pub number: u64,
@@ -119,7 +145,7 @@ pub struct StatusManager {
     names: Vec<Arc<str>>,
     rows: Vec<Row>,
     /// Oldest first, with numbers that rise by one.
-    reports: VecDeque<Report>,
+    reports: Recent<Report, RECORDS_MAX>,
     next_record: u64,
 }
 
@@ -170,11 +196,15 @@ impl Row {
     /// Counts one message; answers the component's status if that changed it.
     fn tally(&mut self, triple: &Triple, utc: WallTime, day: i64, of: Severity) -> Option<Health> {
         self.roll(day);
-        let before = triple.health(&self.counts);
+        let before = self.counts;
         self.counts.add(of);
         self.contact(utc);
+        // Between two levels one more makes no difference.
+        if !triple.is_level_reached(of, &self.counts) {
+            return None;
+        }
         let after = triple.health(&self.counts);
-        (after != before).then_some(after)
+        (after != triple.health(&before)).then_some(after)
     }
 }
 
@@ -195,7 +225,7 @@ impl StatusManager {
             thresholds,
             names: Vec::new(),
             rows: Vec::new(),
-            reports: VecDeque::new(),
+            reports: Recent::default(),
             next_record: 1,
         };
         let summarizer = manager.add(SUMMARIZER.into(), false);
@@ -248,14 +278,9 @@ impl StatusManager {
     }
 
     /// Keeps what `reporter` says at `utc`, and tallies it. If that makes the component's status
-    /// Warning or Critical, the summarizer's 4610 or 4609 follows, and is kept as well.
-    pub fn report(
-        &mut self,
-        utc: WallTime,
-        reporter: Reporter,
-        said: impl Into<Said>,
-    ) -> (Report, Option<Report>) {
-        let said = said.into();
+    /// Warning or Critical, the summarizer's 4610 or 4609 follows, and is kept as well: that is
+    /// the answer.
+    pub fn report(&mut self, utc: WallTime, reporter: Reporter, said: Said) -> Option<Report> {
         let verdict = reporter == Reporter::SUMMARIZER && is_verdict(said.id());
         let day = site_day(utc, self.bias_minutes);
         let row = &mut self.rows[reporter.place()];
@@ -267,9 +292,8 @@ impl StatusManager {
             true => row.tally(&self.triples[row.triple as usize], utc, day, said.severity()),
             false => None,
         };
-        let report = self.keep(utc, reporter, said);
-        let followed = change.and_then(|health| self.verdict(utc, reporter, health));
-        (report, followed)
+        self.keep(utc, reporter, said);
+        self.verdict(utc, reporter, change?)
     }
 
     /// Sets a component's tally to nothing; the summarizer's 4611 tells of it. None of a
@@ -301,18 +325,17 @@ impl StatusManager {
 
     /// The newest records, `last` at most, oldest first; of one reporter or of all.
     pub fn messages(&self, reporter: Option<Reporter>, last: usize) -> Vec<StatusRecord> {
-        let wanted = |report: &&Report| reporter.is_none_or(|it| it == report.reporter);
-        let newest = self.reports.iter().rev().filter(wanted).take(last);
-        let mut found: Vec<_> = newest.map(|report| self.record(report)).collect();
-        found.reverse();
-        found
+        let wanted = |report: &Report| reporter.is_none_or(|it| it == report.reporter);
+        let newest = self.reports.newest_that(last, wanted);
+        newest.into_iter().map(|report| self.record(report)).collect()
     }
 
     /// The records that came after the record of that number, oldest first; 0 for all that
     /// are kept.
     pub fn records_since(&self, record: u64) -> Vec<StatusRecord> {
-        let place = self.reports.partition_point(|kept| kept.number <= record);
-        self.reports.range(place..).map(|report| self.record(report)).collect()
+        let newer = usize::try_from(self.last_record().saturating_sub(record));
+        let newest = self.reports.newest(newer.unwrap_or(usize::MAX));
+        newest.map(|report| self.record(report)).collect()
     }
 
     /// The number of the newest record; 0 before the first.
@@ -366,17 +389,15 @@ impl StatusManager {
         if row.known {
             row.contact(utc);
         }
-        self.keep(utc, Reporter::SUMMARIZER, message.into())
+        let (number, reporter, said) =
+            (self.next_record, Reporter::SUMMARIZER, Said::from(message));
+        self.keep(utc, reporter, said.clone());
+        Report { number, utc, reporter, said }
     }
 
-    fn keep(&mut self, utc: WallTime, reporter: Reporter, said: Said) -> Report {
-        let report = Report { number: self.next_record, utc, reporter, said };
+    fn keep(&mut self, utc: WallTime, reporter: Reporter, said: Said) {
+        self.reports.add(Report { number: self.next_record, utc, reporter, said });
         self.next_record += 1;
-        if self.reports.len() == RECORDS_MAX {
-            self.reports.pop_front();
-        }
-        self.reports.push_back(report.clone());
-        report
     }
 }
 
@@ -420,9 +441,11 @@ mod tests {
         fn told(&mut self, utc: WallTime, component: &str, message: StatusMessage) -> Told {
             let known = self.find(component);
             let reporter = known.unwrap_or_else(|| self.stranger(component));
-            let (report, followed) = self.report(utc, reporter, message);
+            let said = Said::from(message);
+            let number = self.next_record;
+            let followed = self.report(utc, reporter, said.clone());
             let followed = followed.iter().map(|report| self.record(report)).collect();
-            Told { record: self.record(&report), followed }
+            Told { record: self.record(&Report { number, utc, reporter, said }), followed }
         }
 
         fn start_over(&mut self, utc: WallTime, component: &str) -> Option<StatusRecord> {

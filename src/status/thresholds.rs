@@ -43,6 +43,11 @@ impl Levels {
         self.critical
     }
 
+    /// Whether that many is the first that makes a difference.
+    fn is_reached_by(self, count: u64) -> bool {
+        count == self.warning || count == self.critical
+    }
+
     fn health(self, count: u64) -> Health {
         match count {
             count if count >= self.critical => Health::Critical,
@@ -83,6 +88,17 @@ impl Triple {
             self.errors.health(counts.errors),
         ];
         by_severity.into_iter().max().unwrap_or_default()
+    }
+
+    /// Whether a message of that severity, the last that was counted, has reached a level: only
+    /// then does it make a difference.
+    pub(crate) fn is_level_reached(&self, by: Severity, counts: &Counts) -> bool {
+        let (levels, count) = match by {
+            Severity::Informational => (self.informational, counts.informational),
+            Severity::Warning => (self.warnings, counts.warnings),
+            Severity::Error => (self.errors, counts.errors),
+        };
+        levels.is_reached_by(count)
     }
 
     /// The six numbers under their tokens, in the product's order.

@@ -236,7 +236,7 @@ impl Executive {
         order: Order,
     ) -> Accepted {
         let accepted = self.begin_operation(index, target);
-        self.change(now, index, event, None);
+        self.change(now, index, event);
         self.order(index, order);
         accepted
     }

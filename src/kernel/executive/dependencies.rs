@@ -9,7 +9,7 @@ use contract::lifecycle::{Code, Desired, Exit, Startup, State, Substate};
 use contract::time::Moment;
 
 use super::record::Record;
-use super::{Executive, Notice, PENDING_MAX};
+use super::{Ended, Executive, Notice, PENDING_MAX};
 
 impl Executive {
     pub(super) fn link_dependencies(&mut self) -> Result<(), Refusal> {
@@ -401,12 +401,11 @@ impl Executive {
     }
 
     pub(super) fn fail_for_want_of(&mut self, now: Moment, index: usize, name: String) {
-        let exit = Exit::Dependency(name);
+        let end = Ended::from(Exit::Dependency(name));
         self.set_waiting(index, false);
-        let record = &mut self.records[index];
-        record.set_last_exit(exit.clone());
-        let text = exit.to_string();
-        self.set_stopped(now, index, Substate::Failed, Some(exit));
+        self.records[index].set_last_exit(&end);
+        let text = end.exit().to_string();
+        self.set_stopped(now, index, Substate::Failed, Some(end));
         self.resolve(index, Code::DEPENDENCY_FAIL, text);
         self.run_queued(now, index);
     }

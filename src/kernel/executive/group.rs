@@ -214,7 +214,7 @@ impl Executive {
             budget: record.group.budget,
             backoff: record.group.backoff,
         };
-        let exit = Exit::Error { code: 0, text: String::new() };
+        let exit = Exit::Error { code: 0, text: "".into() };
         let verdict = record.crashes.after(now, &exit, Duration::ZERO, true, &policy);
         let members = record.members.clone();
         match self.with_jitter(verdict, policy.backoff.jitter_percent) {

@@ -7,7 +7,7 @@ use contract::lifecycle::{Code, Desired, Escalate, Exit, Startup, State, Substat
 use contract::time::Moment;
 
 use super::record::Record;
-use super::{Crash, Due, Executive, Notice, PENDING_MAX, SUPERSEDED};
+use super::{Crash, Due, Ended, Executive, Notice, PENDING_MAX, SUPERSEDED, Step};
 use crate::lifecycle::{Event, next};
 use crate::order::{Ending, LifeChange, LifeEvent, Order};
 use crate::supervision::{Policy, Verdict};
@@ -34,25 +34,25 @@ impl Executive {
                 }
             }
             LifeChange::Paused => {
-                if self.change(now, index, Event::PauseDone, None) {
+                if self.change(now, index, Event::PauseDone) {
                     self.reached(index, State::Paused);
                     self.tell_changes(index);
                 }
             }
             LifeChange::Continued => {
-                if self.change(now, index, Event::ContinueDone, None) {
+                if self.change(now, index, Event::ContinueDone) {
                     self.reached(index, State::Running);
                     self.tell_changes(index);
                 }
             }
-            LifeChange::Stopped => self.ended(now, index, Ending::plain(Exit::Shutdown)),
-            LifeChange::Ended(ending) => self.ended(now, index, *ending),
+            LifeChange::Stopped => self.ended(now, index, None),
+            LifeChange::Ended(ending) => self.ended(now, index, Some(ending)),
         }
         self.settle(now);
     }
 
     fn started(&mut self, now: Moment, index: usize) {
-        if !self.change(now, index, Event::Started, None) {
+        if !self.change(now, index, Event::Started) {
             return;
         }
         self.reached(index, State::Running);
@@ -65,16 +65,17 @@ impl Executive {
         }
         if record.ahead.pauses {
             // Its start order said so, and the shard is pausing it already.
-            self.change(now, index, Event::PauseOrdered, None);
+            self.change(now, index, Event::PauseOrdered);
         } else if record.desired == Desired::Paused {
             let order = Order::Pause(record.id, record.generation);
-            self.change(now, index, Event::PauseOrdered, None);
+            self.change(now, index, Event::PauseOrdered);
             self.order(index, order);
         }
     }
 
-    /// A life is over: what follows is its supervisor's to say, unless it was being stopped.
-    pub(super) fn ended(&mut self, now: Moment, index: usize, ending: Ending) {
+    /// A life is over, with that ending or as it was asked to: what follows is its supervisor's to
+    /// say, unless it was being stopped.
+    pub(super) fn ended(&mut self, now: Moment, index: usize, ending: Option<Box<Ending>>) {
         let record = &mut self.records[index];
         let from = record.state;
         if next(from, Event::Ended).is_none() || record.ahead.waiting {
@@ -86,49 +87,54 @@ impl Executive {
         }
         record.ahead.killing = false;
         let leaves = std::mem::take(&mut record.ahead.leaving);
-        record.set_last_exit(ending.exit.clone());
-        if ending.drop_panic.is_some() || record.rest.drop_panicked.is_some() {
-            record.rest.drop_panicked = ending.drop_panic.clone();
+        let ended = ending.as_deref();
+        let end = ended.map_or(Ended::Stopped, |ending| Ended::from(ending.exit.clone()));
+        record.set_last_exit(&end);
+        let drop_panic = ended.and_then(|ending| ending.drop_panic.as_ref());
+        if drop_panic.is_some() || record.rest.drop_panicked.is_some() {
+            record.rest.drop_panicked = drop_panic.cloned();
         }
         // A message that fails again has been paid for the first time (lifecycle.md 3.4).
-        let first = ending.message.is_none_or(|(_, failed)| failed <= 1);
+        let message = ended.and_then(|ending| ending.message);
+        let first = message.is_none_or(|(_, failed)| failed <= 1);
         let charged = first && record.desired != Desired::Down;
         // What was only waiting for its dependents to be stopped is stopped now, somehow.
         let stopping = from == State::StopPending || leaves;
-        let failed = ending.exit.is_abnormal();
+        let failed = end.exit().is_abnormal();
         if failed && !stopping {
             record.rest.crash_count += 1;
         }
-        if failed || ending.drop_panic.is_some() {
+        let went_wrong = failed || drop_panic.is_some();
+        if let (true, Some(ending)) = (went_wrong, ending) {
             let (id, generation) = (record.id, record.generation);
             let charged = charged && failed && !stopping && ending.exit != Exit::Lost;
-            let crash = Crash { at: now, id, generation, ending: ending.clone(), charged };
-            self.steps.push(super::Step::Crash(Box::new(crash)));
+            self.steps.push(Step::Crash(Crash { at: now, id, generation, ending, charged }));
         }
         if stopping {
-            return self.stop_finished(now, index, ending.exit);
+            return self.stop_finished(now, index, end);
         }
-        self.ended_by_itself(now, index, ending.exit, ran, charged);
+        self.ended_by_itself(now, index, end, ran, charged);
     }
 
     fn ended_by_itself(
         &mut self,
         now: Moment,
         index: usize,
-        exit: Exit,
+        end: Ended,
         ran: Duration,
         charged: bool,
     ) {
-        let code = match &exit {
+        let exit = end.exit();
+        let code = match exit {
             // It ended well, but whoever wanted it paused has not got that.
             Exit::Normal if self.records[index].waits_for(State::Paused) => Code::NOT_ACTIVE,
             _ => exit.code(),
         };
-        let text = self.text_for(index, &exit);
+        let text = self.text_for(index, exit);
         let grouped = self.group_that_restarts(index);
         let verdict = match grouped {
-            Some(group) => self.verdict_of_group(now, group, index, &exit, ran, charged),
-            None => self.verdict_of_component(now, index, &exit, ran, charged),
+            Some(group) => self.verdict_of_group(now, group, index, exit, ran, charged),
+            None => self.verdict_of_component(now, index, exit, ran, charged),
         };
         let held = self.is_held(index);
         let disabled = self.rests_disabled(index);
@@ -143,13 +149,13 @@ impl Executive {
             Verdict::Leave if self.after_stop_by_run(index) == Some(Substate::Failed) => {
                 Substate::Failed
             }
-            Verdict::Leave => match &exit {
+            Verdict::Leave => match exit {
                 Exit::Ignore(_) => Substate::Ignored,
                 exit if exit.is_abnormal() => Substate::Failed,
                 _ => Substate::Completed,
             },
         };
-        self.set_stopped(now, index, substate, Some(exit));
+        self.set_stopped(now, index, substate, Some(end));
         self.resolve(index, code, text);
         match (grouped, verdict) {
             (_, Verdict::RestartAfter(_)) if down || held => {}
@@ -215,7 +221,7 @@ impl Executive {
     }
 
     /// A stop has finished, one way or another: what the operator or the plan wanted holds.
-    pub(super) fn stop_finished(&mut self, now: Moment, index: usize, exit: Exit) {
+    pub(super) fn stop_finished(&mut self, now: Moment, index: usize, end: Ended) {
         let held = self.is_held(index);
         let disabled = self.rests_disabled(index);
         let record = &mut self.records[index];
@@ -223,11 +229,11 @@ impl Executive {
         let deprived_of = record.rest.if_any().and_then(|rare| rare.deprived_of.take());
         let down = record.desired == Desired::Down;
         let removed = record.removed;
-        let text = self.text_for(index, &exit);
+        let text = self.text_for(index, end.exit());
         if let (Some(name), false) = (deprived_of, starts_again || down) {
-            let exit = Exit::Dependency(name);
-            self.records[index].set_last_exit(exit.clone());
-            self.set_stopped(now, index, Substate::Failed, Some(exit));
+            let end = Ended::from(Exit::Dependency(name));
+            self.records[index].set_last_exit(&end);
+            self.set_stopped(now, index, Substate::Failed, Some(end));
             self.resolve(index, Code::DEPENDENCY_FAIL, text);
             return self.run_queued(now, index);
         }
@@ -241,7 +247,7 @@ impl Executive {
             // What it was stopped for is over by now.
             None => Substate::Held,
         };
-        self.set_stopped(now, index, substate, Some(exit));
+        self.set_stopped(now, index, substate, Some(end));
         if removed {
             self.removed(index);
         }

@@ -11,6 +11,7 @@ use contract::store::KeptComponent;
 use contract::time::Moment;
 use contract::{Registration, Settings};
 
+use super::Ended;
 use crate::board::{Block, Cell};
 use crate::lifecycle::Condition;
 use crate::supervision::Crashes;
@@ -86,7 +87,7 @@ pub(super) struct Rare {
     pub(super) hint: Duration,
     pub(super) crashes: Crashes,
     pub(super) crash_count: u64,
-    last_exit: Option<Exit>,
+    last_exit: Option<Arc<Exit>>,
     pub(super) drop_panicked: Option<String>,
     /// It is being stopped because something that it requires has failed: this.
     pub(super) deprived_of: Option<String>,
@@ -306,14 +307,15 @@ impl Record {
 
     /// How its last life ended, if one has.
     pub(super) fn last_exit(&self) -> Option<&Exit> {
-        self.rest.last_exit.as_ref().or(self.shut_down.then_some(&Exit::Shutdown))
+        self.rest.last_exit.as_deref().or(self.shut_down.then_some(&Exit::Shutdown))
     }
 
-    pub(super) fn set_last_exit(&mut self, exit: Exit) {
-        self.shut_down = exit == Exit::Shutdown;
-        let kept = (!self.shut_down).then_some(exit);
-        if kept.is_some() || self.rest.last_exit.is_some() {
-            self.rest.last_exit = kept;
+    pub(super) fn set_last_exit(&mut self, end: &Ended) {
+        self.shut_down = *end == Ended::Stopped;
+        match (end, self.rest.if_any()) {
+            (Ended::Stopped, None) => {}
+            (Ended::Stopped, Some(rare)) => rare.last_exit = None,
+            (Ended::Other(exit), _) => self.rest.last_exit = Some(Arc::clone(exit)),
         }
     }
 

@@ -93,7 +93,7 @@ impl Executive {
         let busy = self.board.busy(self.records[index].id.shard());
         match busy.filter(|busy| now.since(busy.since) >= KILL_GRACE) {
             Some(busy) => self.lose_carrier(now, &busy, Some((index, ending))),
-            None => self.ended(now, index, ending),
+            None => self.ended(now, index, Some(Box::new(ending))),
         }
     }
 
@@ -133,7 +133,7 @@ impl Executive {
                     _ if (id, generation) == (busy.id, busy.generation) => hung(busy),
                     _ => Ending::plain(Exit::Lost),
                 };
-                self.ended(now, index, ending);
+                self.ended(now, index, Some(Box::new(ending)));
             }
         }
     }

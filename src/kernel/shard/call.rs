@@ -10,7 +10,7 @@ use super::Shard;
 use super::slot::{Life, Phase, Slot};
 use crate::order::{Ending, LifeChange, LifeEvent, Output};
 use crate::parcel::{MessageSlip, Parcel};
-use crate::unwind::{Caught, guarded};
+use crate::unwind::guarded;
 
 /// What a hook came to that did not go well.
 pub(super) enum Fate {
@@ -54,7 +54,7 @@ impl Shard {
         generation: Generation,
         hook: &'static str,
         is_message: bool,
-        result: Result<Result<R, Fault>, Box<Caught>>,
+        result: Result<Result<R, Fault>, Box<Ending>>,
     ) -> Result<R, Fate> {
         if self.end.is_retired() || self.is_given_up(number, generation, is_message) {
             return Err(Fate::TooLate);
@@ -62,7 +62,7 @@ impl Shard {
         match result {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(fault)) => Err(Fate::Crash(Box::new(failure(hook, fault)))),
-            Err(caught) => Err(Fate::Crash(Box::new(crash(hook, *caught)))),
+            Err(ending) => Err(Fate::Crash(in_hook(hook, ending))),
         }
     }
 
@@ -94,7 +94,7 @@ impl Shard {
         match fate {
             Fate::Crash(ending) => {
                 self.keep_logs_only(number, out);
-                self.end(number, *ending, out);
+                self.end(number, Some(ending), out);
             }
             Fate::TooLate => self.came_too_late(number, None, out),
         }
@@ -115,21 +115,32 @@ impl Shard {
         if let Some(slip) = in_hand {
             self.put_back(number, slip, &Exit::Hung, out);
         }
-        self.end(number, Ending::plain(Exit::Killed), out);
+        self.end_plainly(number, Exit::Killed, out);
     }
 
-    /// Drops the life's value and tells how it ended. Messages stay in the inbox for the next
-    /// life; answers and timers were this one's own.
-    pub(super) fn end(&mut self, number: u32, mut ending: Ending, out: &mut Vec<Output>) {
+    /// Ends a life that no hook is to blame for.
+    pub(super) fn end_plainly(&mut self, number: u32, exit: Exit, out: &mut Vec<Output>) {
+        self.end(number, Some(Box::new(Ending::plain(exit))), out);
+    }
+
+    /// Drops the life's value and tells how it ended, if not as it was asked to. Messages stay in
+    /// the inbox for the next life; answers and timers were this one's own.
+    pub(super) fn end(
+        &mut self,
+        number: u32,
+        mut ending: Option<Box<Ending>>,
+        out: &mut Vec<Output>,
+    ) {
         let slot = &mut self.slots[number as usize];
         let Some((id, generation)) = slot.living() else { return };
         let Some(Life { component, phase, .. }) = slot.life.take() else { return };
         self.timers.call_off(slot.rest.forget_timers());
         self.pulse.enter(number, generation);
         if let Err(caught) = guarded(|| drop(component)) {
-            let Caught { exit, backtrace } = *caught;
+            let Ending { exit, backtrace, .. } = *caught;
+            let ending = ending.get_or_insert_with(|| Box::new(Ending::plain(Exit::Shutdown)));
             ending.drop_panic = Some(panic_text(exit));
-            ending.backtrace.0 = ending.backtrace.0.or(backtrace.0);
+            ending.backtrace.0 = ending.backtrace.0.take().or(backtrace.0);
         }
         self.pulse.leave();
         // In no other phase do they wait there, and there may be a million messages to go through.
@@ -143,29 +154,30 @@ impl Shard {
         );
         let given_up = slot.cell().is_over(generation);
         self.note_depth(number);
+        let change = ending.map_or(LifeChange::Stopped, LifeChange::Ended);
         out.push(if given_up {
             Output::ZombieEnded { id, generation }
         } else {
-            Output::Life(LifeEvent { id, generation, change: LifeChange::ended(ending) })
+            Output::Life(LifeEvent { id, generation, change })
         });
     }
 }
 
-/// How a life ends whose hook panicked.
-pub(super) fn crash(hook: &'static str, caught: Caught) -> Ending {
-    let Caught { exit, backtrace } = caught;
-    Ending { hook, backtrace, ..Ending::plain(exit) }
+/// What has come about came about in that hook.
+pub(super) fn in_hook(hook: &'static str, mut ending: Box<Ending>) -> Box<Ending> {
+    ending.hook = hook;
+    ending
 }
 
 /// How a life ends whose hook has failed.
 fn failure(hook: &'static str, fault: Fault) -> Ending {
-    let exit = Exit::Error { code: fault.code, text: fault.text };
+    let exit = Exit::Error { code: fault.code, text: fault.text.into() };
     Ending { hook, ..Ending::plain(exit) }
 }
 
 fn panic_text(exit: Exit) -> String {
     match exit {
-        Exit::Panic { text, .. } => text,
+        Exit::Panic { text, .. } => text.to_string(),
         other => other.to_string(),
     }
 }

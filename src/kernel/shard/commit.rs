@@ -9,7 +9,7 @@ use contract::message::Message;
 
 use super::Shard;
 use crate::lane::{LaneEnd, NUMBER_BLOCK};
-use crate::order::{Ending, LifeChange, Output};
+use crate::order::{LifeChange, Output};
 use crate::parcel::{MessageSlip, Parcel};
 use crate::unwind::{discard, guarded};
 
@@ -36,7 +36,7 @@ impl Shard {
 
     pub(super) fn commit_and_end(&mut self, number: u32, out: &mut Vec<Output>) {
         if self.commit(number, out) {
-            self.end(number, Ending::plain(Exit::Normal), out);
+            self.end_plainly(number, Exit::Normal, out);
         }
     }
 

@@ -248,10 +248,10 @@ impl Shard {
                     discard(payload);
                 }
                 if exits {
-                    self.end(number, Ending::plain(Exit::Normal), out);
+                    self.end_plainly(number, Exit::Normal, out);
                 }
             }
-            Err(Fate::Crash(ending)) => self.message_failed(number, slip, *ending, out),
+            Err(Fate::Crash(ending)) => self.message_failed(number, slip, ending, out),
             Err(Fate::TooLate) => self.came_too_late(number, Some(slip), out),
         }
     }
@@ -261,14 +261,14 @@ impl Shard {
         &mut self,
         number: u32,
         slip: MessageSlip,
-        mut ending: Ending,
+        mut ending: Box<Ending>,
         out: &mut Vec<Output>,
     ) {
         let id = slip.id;
         self.keep_logs_only(number, out);
         let failed = self.put_back(number, slip, &ending.exit, out);
         ending.message = Some((id, failed));
-        self.end(number, ending, out);
+        self.end(number, Some(ending), out);
     }
 
     /// Puts a message whose delivery failed back to the head of its inbox, or sets it aside if

@@ -11,12 +11,12 @@ use contract::id::{ComponentId, Generation};
 use contract::lifecycle::Exit;
 
 use super::Shard;
-use super::call::{Fate, crash};
+use super::call::{Fate, in_hook};
 use super::run::Source;
 use super::slot::{Life, Phase, Slot};
 use super::stall::Task;
 use crate::interpose::Hook;
-use crate::order::{Called, Ending, LifeChange, LifeEvent, Order, Output};
+use crate::order::{Called, LifeChange, LifeEvent, Order, Output};
 use crate::parcel::Parcel;
 use crate::push::push_closely;
 use crate::unwind::{discard, guarded};
@@ -51,7 +51,7 @@ impl Shard {
             }
             Order::Kill(_, generation, exit) => {
                 if self.is_life(id.slot(), generation) {
-                    self.end(id.slot(), Ending::plain(*exit), out);
+                    self.end_plainly(id.slot(), *exit, out);
                 }
             }
             Order::Remove(_) => self.remove(id.slot(), out),
@@ -64,7 +64,7 @@ impl Shard {
     fn end_given_up(&mut self, number: u32, out: &mut Vec<Output>) {
         let slot = &self.slots[number as usize];
         if slot.living().is_some_and(|(_, generation)| slot.cell().is_over(generation)) {
-            self.end(number, Ending::plain(Exit::Killed), out);
+            self.end_plainly(number, Exit::Killed, out);
         }
     }
 
@@ -152,7 +152,7 @@ impl Shard {
             }
             Err(caught) if !too_late => {
                 self.instead = None;
-                let change = LifeChange::ended(crash("start", *caught));
+                let change = LifeChange::Ended(in_hook("start", caught));
                 out.push(Output::Life(LifeEvent { id, generation, change }));
             }
             made => {
@@ -176,7 +176,7 @@ impl Shard {
             Ok(Started::Pending { hint }) => self.go_on(number, hint, out),
             Ok(Started::NotApplicable(why)) => {
                 self.keep_logs_only(number, out);
-                self.end(number, Ending::plain(Exit::Ignore(why)), out);
+                self.end_plainly(number, Exit::Ignore(why), out);
             }
             Err(fate) => self.fail(number, fate, out),
         }
@@ -190,7 +190,7 @@ impl Shard {
             Phase::Stopping => return,
             // The stop hook belongs to a start that went well; this one never did.
             Phase::Starting => {
-                return self.end(number, Ending::plain(Exit::Shutdown), out);
+                return self.end(number, None, out);
             }
             Phase::Running | Phase::Pausing | Phase::Paused | Phase::Resuming => {}
         }
@@ -237,7 +237,7 @@ impl Shard {
 
     /// Closes a slot: what waits in it, and what still comes, is set aside.
     fn remove(&mut self, number: u32, out: &mut Vec<Output>) {
-        self.end(number, Ending::plain(Exit::Killed), out);
+        self.end_plainly(number, Exit::Killed, out);
         let slot = &mut self.slots[number as usize];
         slot.removed = true;
         for parcel in slot.rest.take_inbox() {
@@ -290,7 +290,7 @@ impl Shard {
                 let exits = self.commit(number, out);
                 self.finish(number, out);
                 if exits {
-                    self.end(number, Ending::plain(Exit::Normal), out);
+                    self.end_plainly(number, Exit::Normal, out);
                 }
             }
             Ok(Progress::Pending { hint }) => self.go_on(number, hint, out),
@@ -331,7 +331,7 @@ impl Shard {
             Phase::Starting => self.enter(number, Phase::Running, LifeChange::Started, out),
             Phase::Pausing => self.enter(number, Phase::Paused, LifeChange::Paused, out),
             Phase::Resuming => self.enter(number, Phase::Running, LifeChange::Continued, out),
-            Phase::Stopping => self.end(number, Ending::plain(Exit::Shutdown), out),
+            Phase::Stopping => self.end(number, None, out),
             // It says so once too often.
             Phase::Running | Phase::Paused => {}
         }

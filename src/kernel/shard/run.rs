@@ -18,10 +18,10 @@ use super::{Clock, Shard};
 use crate::board::{Board, Pulse};
 use crate::intake::Batch;
 use crate::lane::{LaneEnd, Way};
-use crate::order::Output;
+use crate::order::{Ending, Output};
 use crate::parcel::{MessageSlip, Parcel};
 use crate::prefetch::prefetch;
-use crate::unwind::{Caught, discard, guarded};
+use crate::unwind::{discard, guarded};
 
 /// So many components stay in a processor's nearer caches by themselves.
 const NEAR_MAX: usize = 2_048;
@@ -184,7 +184,7 @@ impl Shard {
     fn has_come_back(
         &mut self,
         source: Source,
-        result: Result<Result<(), Fault>, Box<Caught>>,
+        result: Result<Result<(), Fault>, Box<Ending>>,
         out: &mut Vec<Output>,
     ) {
         let parcel = self.take_first(source);

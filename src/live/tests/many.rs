@@ -170,7 +170,7 @@ fn every_crash_of_each_is_recorded_with_its_trace() {
     assert_eq!(records.len(), MANY * TIMES as usize);
     for (number, record) in (1..).zip(&records) {
         assert_eq!(record.number, number);
-        assert!(matches!(&record.exit, Exit::Panic { text, .. } if text == "it was asked for"));
+        assert!(matches!(&record.exit, Exit::Panic { text, .. } if **text == *"it was asked for"));
         assert!(record.backtrace.contains("catch_unwind"), "{}", record.backtrace);
     }
     for number in 0..MANY {

@@ -97,7 +97,7 @@ fn m02(kit: &Kit) -> Ran {
     else {
         panic!("it was set aside for another reason: {:?}", letters[0].reason)
     };
-    assert_eq!(text, "poison");
+    assert_eq!(&**text, "poison");
 
     let a = status(&mut site, "A");
     assert_eq!((a.state, a.generation.0, a.inbox), (State::Running, 4, 0));

@@ -79,7 +79,7 @@ fn s01(kit: &Kit) -> Ran {
     assert_eq!(lives, [1, 2, 3, 4, 5, 6]);
     for crash in &records {
         assert!(crash.charged && crash.hook == "start" && crash.message.is_none(), "{crash:?}");
-        assert!(matches!(&crash.exit, Exit::Panic { text, .. } if text == "by the case"));
+        assert!(matches!(&crash.exit, Exit::Panic { text, .. } if **text == *"by the case"));
     }
     site.skip_events();
     site.expect_silence(DAY, |event| event.became("A", State::StartPending));

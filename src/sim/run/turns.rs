@@ -1,7 +1,6 @@
 //! What happens at a moment, one thing after the other, and what will happen later.
 
 use std::cmp::Reverse;
-use std::iter;
 use std::time::Duration;
 
 use contract::effect::Answer;
@@ -197,13 +196,9 @@ impl Site {
             self.doings = doings;
             return;
         }
-        let mut to_do = doings.drain(..).peekable();
-        while let Some(doing) = to_do.next() {
+        for doing in doings.drain(..) {
             match doing {
-                Doing::Order(shard, order) => {
-                    let orders = iter::once(order).chain(Doing::orders_to(shard, &mut to_do));
-                    self.lanes[usize::from(shard)].orders(orders);
-                }
+                Doing::Order(shard, order) => self.lanes[usize::from(shard)].order(order),
                 Doing::Changed(transition) => self.record_change(*transition),
                 Doing::Service(state) => self.record(What::Service { state }),
                 Doing::Reported(record) => self.record_status(*record),
@@ -226,7 +221,6 @@ impl Site {
                 Doing::Log(_) => {}
             }
         }
-        drop(to_do);
         self.doings = doings;
     }
 
