@@ -35,6 +35,8 @@ const OUTPUTS_BEFORE_ASKS: usize = 16;
 const ROUNDS_MAX: usize = 16;
 /// So many orders are handed over together, before the shard may begin with them.
 const ORDERS_TOGETHER: usize = 64;
+/// Room for so many doings is kept.
+const DOINGS_KEPT: usize = 1_024;
 
 /// The actor.
 pub(crate) struct ExecutiveActor {
@@ -390,6 +392,8 @@ impl ExecutiveActor {
             }
         }
         self.send_orders();
+        // A start of a million components is no reason to keep room for what that takes.
+        doings.shrink_to(DOINGS_KEPT);
         self.doings = doings;
         self.flush_logs();
         self.start_shards(ctx);

@@ -56,13 +56,16 @@ fn a_state_a_generation_and_rest_are_waited_for() {
     let (probe, watched) = Probe::new("A");
     let mut site = site_on(1, [probe.start(Does::Block).declares(manual)]);
     let mut other = site.handle();
+    let (has_seen, seen) = std::sync::mpsc::channel();
     std::thread::scope(|scope| {
         let waits = scope.spawn(move || {
             let pending = other.wait_for("a", Until::State(State::StartPending), LONG).unwrap();
             assert_eq!(pending.state, State::StartPending);
+            has_seen.send(()).unwrap();
             other.wait_for("A", Until::Generation(Generation(2)), LONG).unwrap()
         });
         tell(&mut site, "A", Command::Start).unwrap();
+        seen.recv().unwrap();
         watched.release();
         await_state(&mut site, "A", State::Running);
         tell(&mut site, "A", Command::Restart).unwrap();
