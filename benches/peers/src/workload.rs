@@ -70,15 +70,8 @@ pub(crate) trait Peer {
     }
 
     /// Components begin where there was nothing, not even a thread to carry them; then nothing is
-    /// to be done.
-    fn start(&self, job: &Job) -> Option<Begun> {
-        let _ = job;
-        None
-    }
-
-    /// Every component is stopped, and when all are, every one is started again: what the one
-    /// took, and what the other.
-    fn stop_and_start(&self, job: &Job) -> Option<[Measured; 2]> {
+    /// done for a moment; then all are stopped, and when they are, all are started again.
+    fn lives(&self, job: &Job) -> Option<Lives> {
         let _ = job;
         None
     }
@@ -86,8 +79,8 @@ pub(crate) trait Peer {
     /// Every component is stopped and started again. Unless there is a way to have both at once,
     /// one comes after the other.
     fn restart_all(&self, job: &Job) -> Option<Measured> {
-        let [stopped, started] = self.stop_and_start(job)?;
-        Some(Measured { taken: stopped.taken + started.taken, ..started })
+        let Again { stops, starts } = self.lives(job)?.again?;
+        Some(Measured { taken: stops.taken + starts.taken, ..starts })
     }
 
     /// Every component panics on each message, and is started again by who supervises it.
@@ -112,12 +105,22 @@ impl Measured {
     }
 }
 
-/// Components that have begun, and nothing is to be done.
+/// What it took that components began, were there, were stopped and began again.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Begun {
+pub(crate) struct Lives {
     pub(crate) starts: Measured,
-    /// By so many bytes the process is larger; none where the system does not tell.
+    /// By so many bytes the process was larger when nothing was done; none where the system does
+    /// not tell.
     pub(crate) bytes: Option<u64>,
+    /// None for a floor: it only begins.
+    pub(crate) again: Option<Again>,
+}
+
+/// The second half of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Again {
+    pub(crate) stops: Measured,
+    pub(crate) starts: Measured,
 }
 
 /// A linear congruential generator: the same numbers for everybody, and next to no time.
@@ -181,6 +184,8 @@ pub(crate) struct Job {
     quotas: Arc<[u64]>,
     /// What the components are to be in the end.
     hash: u64,
+    /// Whether the process ends when it is done.
+    pub(crate) is_last: bool,
 }
 
 impl Job {
@@ -205,7 +210,16 @@ impl Job {
     /// One round for each component: it is asked, restarted, or crashes so many times.
     pub(crate) fn bare(label: &str, components: u32, operations: u64) -> Self {
         let (label, quotas) = (format!("{label}, {components} components"), Arc::from([]));
-        Job { label, components, operations, producers: 1, tokens: 0, quotas, hash: 0 }
+        Job {
+            label,
+            components,
+            operations,
+            producers: 1,
+            tokens: 0,
+            quotas,
+            hash: 0,
+            is_last: false,
+        }
     }
 
     /// What producer `number` sends, and to whom.
@@ -332,23 +346,18 @@ impl Job {
         self.lives(2, tally.up.count(), 1, tally.down.count(), taken)
     }
 
-    /// Checks the same, and tells what each half took.
-    #[track_caller]
-    pub(crate) fn stopped_and_started(
-        &self,
-        tally: &Tally,
-        stop: Duration,
-        start: Duration,
-    ) -> [Measured; 2] {
-        [stop, start].map(|taken| self.restarted(tally, taken))
-    }
-
     /// Checks that everybody has begun, once.
     #[track_caller]
-    pub(crate) fn begun(&self, tally: &Tally, beginning: &Beginning) -> Begun {
+    pub(crate) fn begun(&self, tally: &Tally, beginning: &Beginning) -> Lives {
         let (taken, bytes) = (beginning.elapsed(), beginning.grown());
         let starts = self.lives(1, tally.up.count(), 0, tally.down.count(), taken);
-        Begun { starts, bytes }
+        Lives { starts, bytes, again: None }
+    }
+
+    /// Ends what carried the components: with the process, where that ends next, for it would take
+    /// as long as what is measured.
+    pub(crate) fn end<T>(&self, carrier: T) {
+        if self.is_last { std::mem::forget(carrier) } else { drop(carrier) }
     }
 
     /// Checks that everybody has begun so many lives and ended so many.
@@ -384,6 +393,21 @@ fn mixed(index: u32, value: u64) -> u64 {
     let mut hash = value ^ (u64::from(index) << 32 | 0x9E37_79B9);
     hash = (hash ^ (hash >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     hash ^ (hash >> 27)
+}
+
+impl Lives {
+    /// Adds what it took to stop all, and to start them again.
+    #[track_caller]
+    pub(crate) fn and_again(
+        self,
+        job: &Job,
+        tally: &Tally,
+        stop: Duration,
+        start: Duration,
+    ) -> Self {
+        let [stops, starts] = [stop, start].map(|taken| job.restarted(tally, taken));
+        Lives { again: Some(Again { stops, starts }), ..self }
+    }
 }
 
 /// What the components of one run have told.
