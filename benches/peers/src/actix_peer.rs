@@ -18,9 +18,13 @@ use std::time::Instant;
 
 use actix::prelude::*;
 
+use crate::draw::Share;
 use crate::engine::MANY;
+use crate::job::Job;
 use crate::memory::Beginning;
-use crate::workload::{Counter, Job, Lives, Measured, Peer, Share, Storm, Tally};
+use crate::peer::{Lives, Measured, Peer};
+use crate::storm::Storm;
+use crate::tally::{Counter, Tally};
 
 pub(crate) struct Actix;
 

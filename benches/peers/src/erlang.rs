@@ -20,7 +20,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::workload::{Again, Job, Lives, Measured, Peer, Share};
+use crate::draw::Share;
+use crate::job::Job;
+use crate::peer::{Again, Lives, Measured, Peer};
 
 const SOURCE: &str = include_str!("peers.erl");
 /// As many processes as there may be at once: components, and those it has for itself.

@@ -11,8 +11,10 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use crate::job::Job;
 use crate::memory::Beginning;
-use crate::workload::{Counter, Job, Lives, Measured, Peer, Tally};
+use crate::peer::{Lives, Measured, Peer};
+use crate::tally::{Counter, Tally};
 
 /// What a component is to the floors: behind a pointer, as everybody has them.
 trait Handler: Send {

@@ -13,9 +13,13 @@ use kameo::error::{ActorStopReason, Infallible};
 use kameo::mailbox;
 use kameo::message::{Context, Message};
 
+use crate::draw::Share;
 use crate::engine::Engine;
+use crate::job::Job;
 use crate::memory::Beginning;
-use crate::workload::{Counter, Job, Lives, Measured, Peer, Share, Storm, Tally};
+use crate::peer::{Lives, Measured, Peer};
+use crate::storm::Storm;
+use crate::tally::{Counter, Tally};
 
 pub(crate) struct Kameo {
     /// Workers of the runtime.

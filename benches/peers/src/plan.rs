@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::workload::{Again, Job, Lives, Measured, Peer, TOKENS};
+use crate::job::{Job, TOKENS};
+use crate::peer::{Again, Lives, Measured, Peer};
 
 /// A figure is the median of so many runs, or of one: where a run takes long, and at [`CROWD`].
 const RUNS: usize = 3;

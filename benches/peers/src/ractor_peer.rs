@@ -9,9 +9,13 @@ use std::time::Instant;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 
+use crate::draw::Share;
 use crate::engine::Engine;
+use crate::job::Job;
 use crate::memory::Beginning;
-use crate::workload::{Counter, Job, Lives, Measured, Peer, Share, Storm, Tally};
+use crate::peer::{Lives, Measured, Peer};
+use crate::storm::Storm;
+use crate::tally::{Counter, Tally};
 
 pub(crate) struct Ractor {
     /// Workers of the runtime.

@@ -22,8 +22,12 @@ use smsexec::contract::{
 use smsexec::live::{Handle, NoOutside, Options, Site};
 use smsexec::site::SiteDefinition;
 
+use crate::draw::Share;
+use crate::job::Job;
 use crate::memory::Beginning;
-use crate::workload::{Counter, Job, Lives, Measured, Peer, Share, Storm, Tally};
+use crate::peer::{Lives, Measured, Peer};
+use crate::storm::Storm;
+use crate::tally::{Counter, Tally};
 
 pub(crate) struct Smsexec {
     /// Shards of the site.

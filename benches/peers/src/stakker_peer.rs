@@ -17,8 +17,11 @@ use std::time::Instant;
 
 use stakker::{Actor, ActorOwn, CX, Ret, Stakker, actor, call, ret, ret_nop, ret_some_do};
 
+use crate::draw::Share;
+use crate::job::Job;
 use crate::memory::Beginning;
-use crate::workload::{Counter, Job, Lives, Measured, Peer, Share, Tally};
+use crate::peer::{Lives, Measured, Peer};
+use crate::tally::{Counter, Tally};
 
 /// Calls that are put in before they are carried out: few enough to stay in the cache.
 const BATCH: usize = 1_024;

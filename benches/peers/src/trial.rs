@@ -9,8 +9,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use crate::peer::Peer;
 use crate::plan::{self, Outcome, Row};
-use crate::workload::Peer;
 
 /// A process has this long. What is measured takes a few seconds at most, and the gauges give up
 /// before.
