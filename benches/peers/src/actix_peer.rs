@@ -18,16 +18,21 @@ use std::time::Instant;
 
 use actix::prelude::*;
 
+use crate::draw::Share;
 use crate::engine::MANY;
+use crate::job::Job;
 use crate::memory::Beginning;
-use crate::workload::{Begun, Counter, Job, Measured, Peer, Share, Storm, Tally};
+use crate::peer::{Lives, Measured, Peer};
+use crate::storm::Storm;
+use crate::tally::{Counter, Tally};
 
 pub(crate) struct Actix;
 
 /// A system on a thread of its own.
 struct Carrier {
     system: System,
-    thread: JoinHandle<()>,
+    /// Until it is over.
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Carrier {
@@ -38,7 +43,7 @@ impl Carrier {
             sender.send(System::current()).expect("somebody waits");
             runner.run().expect("it ends as it is told");
         });
-        Carrier { system: system.recv().expect("it starts"), thread }
+        Carrier { system: system.recv().expect("it starts"), thread: Some(thread) }
     }
 
     /// Does `work` on the arbiter's thread, and waits for it.
@@ -55,10 +60,13 @@ impl Carrier {
     fn second(&self) -> Arbiter {
         self.run(Arbiter::new)
     }
+}
 
-    fn end(self) {
+impl Drop for Carrier {
+    fn drop(&mut self) {
         self.system.stop();
-        self.thread.join().expect("no panic comes through");
+        let thread = self.thread.take().expect("it is dropped once");
+        thread.join().expect("no panic comes through");
     }
 }
 
@@ -271,7 +279,7 @@ impl Peer for Actix {
         let (carrier, tally) = (Carrier::start(), Tally::new(job));
         let crew = start(&carrier, job, &tally, Life::start);
         let taken = job.drive(&tally, |to, word| crew[to as usize].do_send(Word(word)));
-        carrier.end();
+        job.end((carrier, crew));
         Some(job.measured(&tally, taken))
     }
 
@@ -281,7 +289,7 @@ impl Peer for Actix {
         let producer = Producer { crew: crew.clone(), share: job.share(0) };
         let producer = carrier.run(|| producer.start());
         let taken = job.set_off(&tally, || producer.do_send(Go));
-        carrier.end();
+        job.end((carrier, crew));
         Some(job.measured(&tally, taken))
     }
 
@@ -292,7 +300,7 @@ impl Peer for Actix {
             one.do_send(Next(next.clone()));
         }
         let taken = job.circulate(&tally, |to, left| crew[to as usize].do_send(Token(left)));
-        carrier.end();
+        job.end((carrier, crew));
         Some(job.measured(&tally, taken))
     }
 
@@ -311,7 +319,7 @@ impl Peer for Actix {
             one.do_send(Next(next.clone()));
         }
         let taken = job.circulate(&tally, |to, left| crew[to as usize].do_send(Token(left)));
-        carrier.end();
+        drop(carrier);
         second.join().expect("no panic comes through");
         Some(job.measured(&tally, taken))
     }
@@ -320,37 +328,30 @@ impl Peer for Actix {
         let (carrier, tally) = (Carrier::start(), Tally::new(job));
         let crew = start(&carrier, job, &tally, Life::start);
         job.drive(&tally, |to, word| crew[to as usize].do_send(Word(word)));
+        let asked = crew.clone();
         let begun = Instant::now();
-        let (sum, answers) = ask_all(&carrier, crew, job.rounds());
+        let (sum, answers) = ask_all(&carrier, asked, job.rounds());
         let taken = begun.elapsed();
-        carrier.end();
+        job.end((carrier, crew));
         Some(job.answered(sum, answers, taken))
     }
 
-    fn start(&self, job: &Job) -> Option<Begun> {
-        let (tally, beginning) = (Tally::new(job), Beginning::now());
+    fn lives(&self, job: &Job) -> Option<Lives> {
+        let (tally, all, beginning) =
+            (Tally::new(job), u64::from(job.components), Beginning::now());
         let carrier = Carrier::start();
         let crew = start(&carrier, job, &tally, Life::start);
         let begun = job.begun(&tally, &beginning);
-        carrier.end();
-        drop(crew);
-        Some(begun)
-    }
-
-    fn stop_and_start(&self, job: &Job) -> Option<[Measured; 2]> {
-        let (carrier, tally, all) = (Carrier::start(), Tally::new(job), u64::from(job.components));
-        let crew = start(&carrier, job, &tally, Life::start);
-        let begun = Instant::now();
+        let at = Instant::now();
         crew.iter().for_each(|actor| actor.do_send(Stop));
         tally.down.wait(all, &job.label);
-        let stop = begun.elapsed();
-        let begun = Instant::now();
+        let stop = at.elapsed();
+        let at = Instant::now();
         let crew = start(&carrier, job, &tally, Life::start);
         tally.up.wait(2 * all, &job.label);
-        let measured = job.stopped_and_started(&tally, stop, begun.elapsed());
-        carrier.end();
-        drop(crew);
-        Some(measured)
+        let lives = begun.and_again(job, &tally, stop, at.elapsed());
+        job.end((carrier, crew));
+        Some(lives)
     }
 
     fn restart_all(&self, job: &Job) -> Option<Measured> {
@@ -362,7 +363,7 @@ impl Peer for Actix {
         tally.down.wait(all, &job.label);
         tally.up.wait(2 * all, &job.label);
         let measured = job.restarted(&tally, begun.elapsed());
-        carrier.end();
+        job.end((carrier, crew));
         Some(measured)
     }
 
@@ -375,7 +376,7 @@ impl Peer for Actix {
         };
         let crew: Vec<_> = carrier.run(move || (0..all).map(begin).collect());
         let taken = storm.rage(job, |to| crew[to as usize].do_send(Crash));
-        carrier.end();
+        job.end((carrier, crew));
         Some(job.survived(&storm, taken))
     }
 }

@@ -20,7 +20,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::workload::{Begun, Job, Measured, Peer, Share};
+use crate::draw::Share;
+use crate::job::Job;
+use crate::peer::{Again, Lives, Measured, Peer};
 
 const SOURCE: &str = include_str!("peers.erl");
 /// As many processes as there may be at once: components, and those it has for itself.
@@ -31,12 +33,11 @@ pub(crate) struct Erlang {
     pub(crate) threads: u8,
 }
 
-/// What a run has told: what was done, how long it took, and a number that depends on the
-/// workload.
+/// What a run has told: what was done, how long it took, and numbers that depend on the workload.
 struct Told {
     operations: u64,
     taken: Duration,
-    last: u64,
+    last: [u64; 3],
 }
 
 /// Beside this program: what others of it find.
@@ -107,8 +108,9 @@ fn run(
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let numbers: Option<Vec<u64>> = text.split_whitespace().map(|it| it.parse().ok()).collect();
     match (output.status.success(), numbers.as_deref()) {
-        (true, Some(&[operations, nanoseconds, last])) => {
-            Ok(Told { operations, taken: Duration::from_nanos(nanoseconds), last })
+        (true, Some(&[operations, nanoseconds, one, two, three])) => {
+            let (taken, last) = (Duration::from_nanos(nanoseconds), [one, two, three]);
+            Ok(Told { operations, taken, last })
         }
         _ => Err(io::Error::other(format!("{}: {text}", output.status))),
     }
@@ -133,7 +135,7 @@ impl Erlang {
         let shares = (0..job.producers).map(|number| job.share(number));
         let shares = if workload == "ring" { Vec::new() } else { shares.collect() };
         let told = Erlang::told(workload, schedulers, job, extra, shares);
-        assert_eq!(told.last, sum, "{}: what was in the messages", job.label);
+        assert_eq!(told.last[0], sum, "{}: what was in the messages", job.label);
         Measured { operations: told.operations, taken: told.taken, hash: sum }
     }
 
@@ -178,26 +180,25 @@ impl Peer for Erlang {
         let shares = vec![job.share(0)];
         let asked = job.rounds() * u64::from(job.components);
         let told = Erlang::told("query-all", self.threads + 1, job, job.rounds(), shares);
-        Some(job.answered(told.last, asked, told.taken))
+        Some(job.answered(told.last[0], asked, told.taken))
     }
 
-    fn start(&self, job: &Job) -> Option<Begun> {
-        let told = Erlang::told("start", self.threads + 1, job, 0, Vec::new());
-        let starts = job.lives(1, told.operations, 0, 0, told.taken);
-        Some(Begun { starts, bytes: Some(told.last) })
-    }
-
-    fn stop_and_start(&self, job: &Job) -> Option<[Measured; 2]> {
-        let told = Erlang::told("stop-and-start", self.threads + 1, job, 0, Vec::new());
-        let start = Duration::from_nanos(told.last);
-        let once = told.operations;
-        Some([told.taken, start].map(|taken| job.lives(2, 2 * once, 1, once, taken)))
+    fn lives(&self, job: &Job) -> Option<Lives> {
+        let told = Erlang::told("lives", self.threads + 1, job, 0, Vec::new());
+        let (once, [bytes, stop, start]) = (told.operations, told.last);
+        let [stop, start] = [stop, start].map(Duration::from_nanos);
+        let again = Again {
+            stops: job.lives(2, 2 * once, 1, once, stop),
+            starts: job.lives(2, 2 * once, 1, once, start),
+        };
+        let starts = job.lives(1, once, 0, 0, told.taken);
+        Some(Lives { starts, bytes: Some(bytes), again: Some(again) })
     }
 
     fn crash_storm(&self, job: &Job) -> Option<Measured> {
         let told = Erlang::told("crash-storm", self.threads, job, job.rounds(), Vec::new());
         let starts = job.operations + u64::from(job.components);
-        assert_eq!(told.last, starts, "{}: starts", job.label);
-        Some(Measured { operations: told.operations, taken: told.taken, hash: told.last })
+        assert_eq!(told.last[0], starts, "{}: starts", job.label);
+        Some(Measured { operations: told.operations, taken: told.taken, hash: told.last[0] })
     }
 }

@@ -11,8 +11,10 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use crate::job::Job;
 use crate::memory::Beginning;
-use crate::workload::{Begun, Counter, Job, Measured, Peer, Tally};
+use crate::peer::{Lives, Measured, Peer};
+use crate::tally::{Counter, Tally};
 
 /// What a component is to the floors: behind a pointer, as everybody has them.
 trait Handler: Send {
@@ -63,7 +65,7 @@ impl Peer for Loop {
         self.spread(job)
     }
 
-    fn start(&self, job: &Job) -> Option<Begun> {
+    fn lives(&self, job: &Job) -> Option<Lives> {
         let (tally, beginning) = (Tally::new(job), Beginning::now());
         let crew = crew(job, &tally);
         let begun = job.begun(&tally, &beginning);

@@ -13,9 +13,13 @@ use kameo::error::{ActorStopReason, Infallible};
 use kameo::mailbox;
 use kameo::message::{Context, Message};
 
+use crate::draw::Share;
 use crate::engine::Engine;
+use crate::job::Job;
 use crate::memory::Beginning;
-use crate::workload::{Begun, Counter, Job, Measured, Peer, Share, Storm, Tally};
+use crate::peer::{Lives, Measured, Peer};
+use crate::storm::Storm;
+use crate::tally::{Counter, Tally};
 
 pub(crate) struct Kameo {
     /// Workers of the runtime.
@@ -201,7 +205,7 @@ fn ring(job: &Job, workers: u8) -> Measured {
         tell(one, Next(next.clone()));
     }
     let taken = job.circulate(&tally, |to, left| tell(&crew[to as usize], Token(left)));
-    drop(engine);
+    job.end((engine, crew));
     job.measured(&tally, taken)
 }
 
@@ -214,7 +218,7 @@ impl Peer for Kameo {
         let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
         let crew = start(&engine, job, &tally, u64::from(job.components));
         let taken = job.drive(&tally, |to, word| tell(&crew[to as usize], Word(word)));
-        drop(engine);
+        job.end((engine, crew));
         Some(job.measured(&tally, taken))
     }
 
@@ -225,7 +229,7 @@ impl Peer for Kameo {
         let spawn = async { Producer::spawn_with_mailbox(producer, mailbox::unbounded()) };
         let producer = engine.run(spawn);
         let taken = job.set_off(&tally, || tell(&producer, Go));
-        drop(engine);
+        job.end((engine, crew));
         Some(job.measured(&tally, taken))
     }
 
@@ -241,39 +245,33 @@ impl Peer for Kameo {
         let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
         let crew = start(&engine, job, &tally, u64::from(job.components));
         job.drive(&tally, |to, word| tell(&crew[to as usize], Word(word)));
+        let asking = ask_all(crew.clone(), job.rounds());
         let begun = Instant::now();
-        let (sum, answers) = engine.run(ask_all(crew, job.rounds()));
-        Some(job.answered(sum, answers, begun.elapsed()))
+        let (sum, answers) = engine.run(asking);
+        let taken = begun.elapsed();
+        job.end((engine, crew));
+        Some(job.answered(sum, answers, taken))
     }
 
-    fn start(&self, job: &Job) -> Option<Begun> {
-        let (tally, beginning) = (Tally::new(job), Beginning::now());
+    fn lives(&self, job: &Job) -> Option<Lives> {
+        let (tally, all, beginning) =
+            (Tally::new(job), u64::from(job.components), Beginning::now());
         let engine = Engine::start(self.threads);
-        let crew = start(&engine, job, &tally, u64::from(job.components));
-        let begun = job.begun(&tally, &beginning);
-        drop(engine);
-        drop(crew);
-        Some(begun)
-    }
-
-    fn stop_and_start(&self, job: &Job) -> Option<[Measured; 2]> {
-        let (engine, tally, all) =
-            (Engine::start(self.threads), Tally::new(job), u64::from(job.components));
         let crew = start(&engine, job, &tally, all);
-        let begun = Instant::now();
+        let begun = job.begun(&tally, &beginning);
+        let at = Instant::now();
         engine.run(async move {
             for actor in &crew {
                 actor.stop_gracefully().await.expect("the actor is there");
             }
         });
         tally.down.wait(all, &job.label);
-        let stop = begun.elapsed();
-        let begun = Instant::now();
+        let stop = at.elapsed();
+        let at = Instant::now();
         let crew = start(&engine, job, &tally, 2 * all);
-        let measured = job.stopped_and_started(&tally, stop, begun.elapsed());
-        drop(engine);
-        drop(crew);
-        Some(measured)
+        let lives = begun.and_again(job, &tally, stop, at.elapsed());
+        job.end((engine, crew));
+        Some(lives)
     }
 
     fn crash_storm(&self, job: &Job) -> Option<Measured> {

@@ -19,22 +19,26 @@
 //! ```
 
 mod actix_peer;
+mod draw;
 mod engine;
 mod erlang;
 mod floors;
 mod gauge;
+mod job;
 mod kameo_peer;
 mod memory;
+mod peer;
 mod plan;
 mod ractor_peer;
 mod report;
 mod smsexec;
 mod stakker_peer;
+mod storm;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod tokio_tasks;
 mod trial;
-mod workload;
 
 use std::io;
 use std::num::NonZeroU8;
@@ -42,9 +46,10 @@ use std::panic;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use peer::Peer;
 use plan::{Plan, Row};
 use report::Report;
-use workload::{Peer, STORM};
+use storm::STORM;
 
 const USAGE: &str = "\
 peers: the dispatch speed of actor frameworks on the same workloads

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::workload::{Begun, Job, Measured, Peer, TOKENS};
+use crate::job::{Job, TOKENS};
+use crate::peer::{Again, Lives, Measured, Peer};
 
 /// A figure is the median of so many runs, or of one: where a run takes long, and at [`CROWD`].
 const RUNS: usize = 3;
@@ -84,8 +85,7 @@ impl Workload {
     /// The workload that this one's runs are measured for as well.
     fn comes_with(self) -> Workload {
         match self {
-            Workload::Memory => Workload::Start,
-            Workload::StartAll => Workload::StopAll,
+            Workload::Memory | Workload::StopAll | Workload::StartAll => Workload::Start,
             itself => itself,
         }
     }
@@ -128,17 +128,15 @@ pub(crate) struct Plan {
     spread: &'static [u32],
     /// Sizes of a ring.
     ring: &'static [u32],
-    /// Sizes at which everybody is stopped and started.
+    /// Sizes at which everybody begins, is there, is stopped and begins again.
     lives: &'static [u32],
     /// Sizes at which a restart is measured as one.
     restart: &'static [u32],
-    /// Sizes at which everybody begins, and is there.
-    start: &'static [u32],
 }
 
 impl Plan {
     pub(crate) const FULL: Plan = Plan {
-        messages: 2_000_000,
+        messages: 1_000_000,
         trips: 400_000,
         questions: 1_000_000,
         crashes: 10_000,
@@ -146,7 +144,6 @@ impl Plan {
         ring: &[100, 10_000, 100_000],
         lives: &[1_000, 10_000, 100_000, 1_000_000],
         restart: &[1_000, 100_000],
-        start: &[10_000, 100_000, 1_000_000],
     };
 
     /// Done in two minutes.
@@ -159,7 +156,6 @@ impl Plan {
         ring: &[100, 10_000, 100_000],
         lives: &[1_000, 10_000, 100_000],
         restart: &[1_000, 100_000],
-        start: &[10_000, 100_000],
     };
 
     /// Everything in no time, to see that it works.
@@ -173,7 +169,6 @@ impl Plan {
         ring: &[2, 100],
         lives: &[10],
         restart: &[10],
-        start: &[10],
     };
 
     pub(crate) fn rows(self) -> Vec<Row> {
@@ -188,11 +183,10 @@ impl Plan {
             Workload::Ring | Workload::RingOfTwo => (self.ring, self.messages),
             Workload::PingPong => (&[2], self.trips),
             Workload::QueryAll => (self.spread, self.questions),
-            Workload::Start => (self.start, 0),
-            Workload::StopAll => (self.lives, 0),
+            Workload::Start => (self.lives, 0),
             Workload::RestartAll => (self.restart, 0),
             Workload::CrashStorm => (&[1, 100], self.crashes),
-            Workload::Memory | Workload::StartAll => (&[], 0),
+            Workload::Memory | Workload::StopAll | Workload::StartAll => (&[], 0),
         };
         let row = |&components: &u32| {
             let operations = if components < CROWD { operations } else { CROWD.into() };
@@ -261,15 +255,8 @@ impl Row {
                 Measured { operations, ..hops }
             }),
             Workload::QueryAll => peer.query_all(job),
-            Workload::Start | Workload::Memory => return of_start(peer.start(job)),
-            Workload::StopAll | Workload::StartAll => {
-                let workloads = [Workload::StopAll, Workload::StartAll];
-                let both = peer.stop_and_start(job).into_iter().flatten();
-                return workloads
-                    .into_iter()
-                    .zip(both)
-                    .map(|(it, at)| Outcome::of(it, at))
-                    .collect();
+            Workload::Start | Workload::Memory | Workload::StopAll | Workload::StartAll => {
+                return peer.lives(job).map(of_lives).unwrap_or_default();
             }
             Workload::RestartAll => peer.restart_all(job),
             Workload::CrashStorm => peer.crash_storm(job),
@@ -278,14 +265,18 @@ impl Row {
     }
 }
 
-fn of_start(begun: Option<Begun>) -> Vec<Outcome> {
-    let Some(Begun { starts, bytes }) = begun else { return Vec::new() };
-    let of_one = |bytes: u64| Outcome {
+fn of_lives(lives: Lives) -> Vec<Outcome> {
+    let Lives { starts, bytes, again } = lives;
+    let memory = bytes.map(|bytes| Outcome {
         workload: Workload::Memory,
         rate: bytes as f64 / starts.operations as f64,
         hash: starts.hash,
-    };
-    [Outcome::of(Workload::Start, starts)].into_iter().chain(bytes.map(of_one)).collect()
+    });
+    let again = again.map(|Again { stops, starts }| {
+        [Outcome::of(Workload::StopAll, stops), Outcome::of(Workload::StartAll, starts)]
+    });
+    let starts = Outcome::of(Workload::Start, starts);
+    [starts].into_iter().chain(memory).chain(again.into_iter().flatten()).collect()
 }
 
 /// Runs it so often, or until that takes long, and tells what was in the middle.

@@ -9,9 +9,13 @@ use std::time::Instant;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 
+use crate::draw::Share;
 use crate::engine::Engine;
+use crate::job::Job;
 use crate::memory::Beginning;
-use crate::workload::{Begun, Counter, Job, Measured, Peer, Share, Storm, Tally};
+use crate::peer::{Lives, Measured, Peer};
+use crate::storm::Storm;
+use crate::tally::{Counter, Tally};
 
 pub(crate) struct Ractor {
     /// Workers of the runtime.
@@ -232,7 +236,7 @@ fn ring(job: &Job, workers: u8) -> Measured {
         cast(one, Mail::Next(next.clone()));
     }
     let taken = job.circulate(&tally, |to, left| cast(&crew[to as usize], Mail::Token(left)));
-    drop(engine);
+    job.end((engine, crew));
     job.measured(&tally, taken)
 }
 
@@ -245,7 +249,7 @@ impl Peer for Ractor {
         let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
         let crew = start(&engine, job, &tally);
         let taken = job.drive(&tally, |to, word| cast(&crew[to as usize], Mail::Word(word)));
-        drop(engine);
+        job.end((engine, crew));
         Some(job.measured(&tally, taken))
     }
 
@@ -256,7 +260,7 @@ impl Peer for Ractor {
         let producer = engine.run(Actor::spawn(None, Producer, (others, share)));
         let (producer, _) = producer.expect("it starts");
         let taken = job.set_off(&tally, || cast(&producer, ()));
-        drop(engine);
+        job.end((engine, crew));
         Some(job.measured(&tally, taken))
     }
 
@@ -272,35 +276,29 @@ impl Peer for Ractor {
         let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
         let crew = start(&engine, job, &tally);
         job.drive(&tally, |to, word| cast(&crew[to as usize], Mail::Word(word)));
+        let asking = ask_all(crew.clone(), job.rounds());
         let begun = Instant::now();
-        let (sum, answers) = engine.run(ask_all(crew, job.rounds()));
-        Some(job.answered(sum, answers, begun.elapsed()))
+        let (sum, answers) = engine.run(asking);
+        let taken = begun.elapsed();
+        job.end((engine, crew));
+        Some(job.answered(sum, answers, taken))
     }
 
-    fn start(&self, job: &Job) -> Option<Begun> {
-        let (tally, beginning) = (Tally::new(job), Beginning::now());
+    fn lives(&self, job: &Job) -> Option<Lives> {
+        let (tally, all, beginning) =
+            (Tally::new(job), u64::from(job.components), Beginning::now());
         let engine = Engine::start(self.threads);
         let crew = start(&engine, job, &tally);
         let begun = job.begun(&tally, &beginning);
-        drop(engine);
-        drop(crew);
-        Some(begun)
-    }
-
-    fn stop_and_start(&self, job: &Job) -> Option<[Measured; 2]> {
-        let (engine, tally, all) =
-            (Engine::start(self.threads), Tally::new(job), u64::from(job.components));
-        let crew = start(&engine, job, &tally);
-        let begun = Instant::now();
+        let at = Instant::now();
         crew.iter().for_each(|actor| actor.stop(None));
         tally.down.wait(all, &job.label);
-        let stop = begun.elapsed();
-        let begun = Instant::now();
+        let stop = at.elapsed();
+        let at = Instant::now();
         let crew = start(&engine, job, &tally);
-        let measured = job.stopped_and_started(&tally, stop, begun.elapsed());
-        drop(engine);
-        drop(crew);
-        Some(measured)
+        let lives = begun.and_again(job, &tally, stop, at.elapsed());
+        job.end((engine, crew));
+        Some(lives)
     }
 
     fn crash_storm(&self, job: &Job) -> Option<Measured> {

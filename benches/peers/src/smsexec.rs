@@ -22,8 +22,12 @@ use smsexec::contract::{
 use smsexec::live::{Handle, NoOutside, Options, Site};
 use smsexec::site::SiteDefinition;
 
+use crate::draw::Share;
+use crate::job::Job;
 use crate::memory::Beginning;
-use crate::workload::{Begun, Counter, Job, Measured, Peer, Share, Storm, Tally};
+use crate::peer::{Lives, Measured, Peer};
+use crate::storm::Storm;
+use crate::tally::{Counter, Tally};
 
 pub(crate) struct Smsexec {
     /// Shards of the site.
@@ -176,6 +180,9 @@ impl Crew {
     }
 
     fn end(self, job: &Job) {
+        if job.is_last {
+            return job.end(self);
+        }
         self.site.shut_down().unwrap_or_else(|refusal| panic!("{}: {refusal}", job.label));
     }
 }
@@ -275,28 +282,20 @@ impl Peer for Smsexec {
         Some(job.answered(job.rounds() * counted, answers, taken))
     }
 
-    fn start(&self, job: &Job) -> Option<Begun> {
+    fn lives(&self, job: &Job) -> Option<Lives> {
         self.sends_singly()?;
         let (tally, beginning) = (Tally::new(job), Beginning::now());
-        let crew = Crew::of_counters(job, self.threads, &tally);
-        let begun = job.begun(&tally, &beginning);
-        crew.end(job);
-        Some(begun)
-    }
-
-    fn stop_and_start(&self, job: &Job) -> Option<[Measured; 2]> {
-        self.sends_singly()?;
-        let tally = Tally::new(job);
         let mut crew = Crew::of_counters(job, self.threads, &tally);
-        let begun = Instant::now();
+        let begun = job.begun(&tally, &beginning);
+        let at = Instant::now();
         crew.service(job, ServiceCommand::Stop);
-        let stop = begun.elapsed();
+        let stop = at.elapsed();
         assert_eq!(tally.down.count(), u64::from(job.components), "{}: stops", job.label);
-        let begun = Instant::now();
+        let at = Instant::now();
         crew.service(job, ServiceCommand::Start);
-        let measured = job.stopped_and_started(&tally, stop, begun.elapsed());
+        let lives = begun.and_again(job, &tally, stop, at.elapsed());
         crew.end(job);
-        Some(measured)
+        Some(lives)
     }
 
     fn restart_all(&self, job: &Job) -> Option<Measured> {

@@ -17,8 +17,11 @@ use std::time::Instant;
 
 use stakker::{Actor, ActorOwn, CX, Ret, Stakker, actor, call, ret, ret_nop, ret_some_do};
 
+use crate::draw::Share;
+use crate::job::Job;
 use crate::memory::Beginning;
-use crate::workload::{Begun, Counter, Job, Measured, Peer, Share, Tally};
+use crate::peer::{Lives, Measured, Peer};
+use crate::tally::{Counter, Tally};
 
 /// Calls that are put in before they are carried out: few enough to stay in the cache.
 const BATCH: usize = 1_024;
@@ -170,27 +173,20 @@ impl Peer for OnOneThread {
         Some(job.answered(sum, answers, taken))
     }
 
-    fn start(&self, job: &Job) -> Option<Begun> {
+    fn lives(&self, job: &Job) -> Option<Lives> {
         let (tally, beginning) = (Tally::new(job), Beginning::now());
         let mut stakker = Stakker::new(Instant::now());
         let crew = start(&mut stakker, job, &tally);
         let begun = job.begun(&tally, &beginning);
-        drop(crew);
-        Some(begun)
-    }
-
-    fn stop_and_start(&self, job: &Job) -> Option<[Measured; 2]> {
-        let (mut stakker, tally) = (Stakker::new(Instant::now()), Tally::new(job));
-        let crew = start(&mut stakker, job, &tally);
-        let begun = Instant::now();
+        let at = Instant::now();
         crew.iter().for_each(|actor| call!([actor], stop()));
         stakker.run(Instant::now(), false);
         drop(crew);
-        let stop = begun.elapsed();
-        let begun = Instant::now();
+        let stop = at.elapsed();
+        let at = Instant::now();
         let crew = start(&mut stakker, job, &tally);
-        let measured = job.stopped_and_started(&tally, stop, begun.elapsed());
-        drop(crew);
-        Some(measured)
+        let lives = begun.and_again(job, &tally, stop, at.elapsed());
+        job.end((crew, stakker));
+        Some(lives)
     }
 }

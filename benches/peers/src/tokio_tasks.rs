@@ -10,9 +10,13 @@ use std::time::Instant;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
+use crate::draw::Share;
 use crate::engine::Engine;
+use crate::job::Job;
 use crate::memory::Beginning;
-use crate::workload::{Begun, Counter, Job, Measured, Peer, Share, Storm, Tally};
+use crate::peer::{Lives, Measured, Peer};
+use crate::storm::Storm;
+use crate::tally::{Counter, Tally};
 
 pub(crate) struct Tokio {
     /// Workers of the runtime.
@@ -127,7 +131,7 @@ fn ring(job: &Job, workers: u8) -> Measured {
         send(one, Mail::Next(next.clone()));
     }
     let taken = job.circulate(&tally, |to, left| send(&crew[to as usize], Mail::Token(left)));
-    drop(engine);
+    job.end((engine, crew));
     job.measured(&tally, taken)
 }
 
@@ -140,7 +144,7 @@ impl Peer for Tokio {
         let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
         let crew = start(&engine, job, &tally, u64::from(job.components));
         let taken = job.drive(&tally, |to, word| send(&crew[to as usize], Mail::Word(word)));
-        drop(engine);
+        job.end((engine, crew));
         Some(job.measured(&tally, taken))
     }
 
@@ -149,7 +153,7 @@ impl Peer for Tokio {
         let crew = start(&engine, job, &tally, u64::from(job.components));
         let (others, share) = (crew.clone(), job.share(0));
         let taken = job.set_off(&tally, || engine.begin(produce(others, share)));
-        drop(engine);
+        job.end((engine, crew));
         Some(job.measured(&tally, taken))
     }
 
@@ -165,35 +169,29 @@ impl Peer for Tokio {
         let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
         let crew = start(&engine, job, &tally, u64::from(job.components));
         job.drive(&tally, |to, word| send(&crew[to as usize], Mail::Word(word)));
+        let asking = ask_all(crew.clone(), job.rounds());
         let begun = Instant::now();
-        let (sum, answers) = engine.run(ask_all(crew, job.rounds()));
-        Some(job.answered(sum, answers, begun.elapsed()))
+        let (sum, answers) = engine.run(asking);
+        let taken = begun.elapsed();
+        job.end((engine, crew));
+        Some(job.answered(sum, answers, taken))
     }
 
-    fn start(&self, job: &Job) -> Option<Begun> {
-        let (tally, beginning) = (Tally::new(job), Beginning::now());
+    fn lives(&self, job: &Job) -> Option<Lives> {
+        let (tally, all, beginning) =
+            (Tally::new(job), u64::from(job.components), Beginning::now());
         let engine = Engine::start(self.threads);
-        let crew = start(&engine, job, &tally, u64::from(job.components));
-        let begun = job.begun(&tally, &beginning);
-        drop(engine);
-        drop(crew);
-        Some(begun)
-    }
-
-    fn stop_and_start(&self, job: &Job) -> Option<[Measured; 2]> {
-        let (engine, tally, all) =
-            (Engine::start(self.threads), Tally::new(job), u64::from(job.components));
         let crew = start(&engine, job, &tally, all);
-        let begun = Instant::now();
+        let begun = job.begun(&tally, &beginning);
+        let at = Instant::now();
         drop(crew);
         tally.down.wait(all, &job.label);
-        let stop = begun.elapsed();
-        let begun = Instant::now();
+        let stop = at.elapsed();
+        let at = Instant::now();
         let crew = start(&engine, job, &tally, 2 * all);
-        let measured = job.stopped_and_started(&tally, stop, begun.elapsed());
-        drop(engine);
-        drop(crew);
-        Some(measured)
+        let lives = begun.and_again(job, &tally, stop, at.elapsed());
+        job.end((engine, crew));
+        Some(lives)
     }
 
     fn crash_storm(&self, job: &Job) -> Option<Measured> {

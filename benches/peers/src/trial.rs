@@ -9,8 +9,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use crate::peer::Peer;
 use crate::plan::{self, Outcome, Row};
-use crate::workload::Peer;
 
 /// A process has this long. What is measured takes a few seconds at most, and the gauges give up
 /// before.
@@ -38,7 +38,8 @@ pub(crate) fn measure(row: &Row, peer: &str, arguments: &[String]) -> Result<Vec
 /// # Errors
 /// Those of what it tells its outcomes to.
 pub(crate) fn alone(row: &Row, peer: &dyn Peer, tells: impl io::Write) -> io::Result<()> {
-    let (job, (_, runs)) = (row.job(peer.name()), row.runs());
+    let (mut job, (_, runs)) = (row.job(peer.name()), row.runs());
+    job.is_last = runs == 1;
     let outcomes = plan::median(runs, || io::Result::Ok(row.once(peer, &job)))?;
     Ok(serde_json::to_writer(tells, &outcomes)?)
 }
