@@ -22,7 +22,7 @@ use crate::draw::Share;
 use crate::engine::MANY;
 use crate::job::Job;
 use crate::memory::Beginning;
-use crate::peer::{Lives, Measured, Peer};
+use crate::peer::{Asked, Lives, Measured, Peer};
 use crate::storm::Storm;
 use crate::tally::{Counter, Tally};
 
@@ -324,16 +324,17 @@ impl Peer for Actix {
         Some(job.measured(&tally, taken))
     }
 
-    fn query_all(&self, job: &Job) -> Option<Measured> {
+    fn query_all(&self, job: &Job) -> Option<Asked> {
         let (carrier, tally) = (Carrier::start(), Tally::new(job));
         let crew = start(&carrier, job, &tally, Life::start);
-        job.drive(&tally, |to, word| crew[to as usize].do_send(Word(word)));
+        let spread = job.drive(&tally, |to, word| crew[to as usize].do_send(Word(word)));
         let asked = crew.clone();
         let begun = Instant::now();
         let (sum, answers) = ask_all(&carrier, asked, job.rounds());
         let taken = begun.elapsed();
         job.end((carrier, crew));
-        Some(job.answered(sum, answers, taken))
+        let spread = job.measured(&tally, spread);
+        Some(job.answered(spread, sum, answers, taken))
     }
 
     fn lives(&self, job: &Job) -> Option<Lives> {

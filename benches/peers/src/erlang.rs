@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crate::draw::Share;
 use crate::job::Job;
-use crate::peer::{Again, Lives, Measured, Peer};
+use crate::peer::{Again, Asked, Lives, Measured, Peer};
 
 const SOURCE: &str = include_str!("peers.erl");
 /// As many processes as there may be at once: components, and those it has for itself.
@@ -176,11 +176,15 @@ impl Peer for Erlang {
         Some(Erlang::ring_on(2, job))
     }
 
-    fn query_all(&self, job: &Job) -> Option<Measured> {
+    fn query_all(&self, job: &Job) -> Option<Asked> {
         let shares = vec![job.share(0)];
         let asked = job.rounds() * u64::from(job.components);
         let told = Erlang::told("query-all", self.threads + 1, job, job.rounds(), shares);
-        Some(job.answered(told.last[0], asked, told.taken))
+        let [counted, sent, sum] = told.last;
+        assert_eq!(sum, sum_of_shares(job), "{}: what was in the messages", job.label);
+        let taken = Duration::from_nanos(sent);
+        let spread = Measured { operations: job.operations, taken, hash: sum };
+        Some(job.answered(spread, counted, asked, told.taken))
     }
 
     fn lives(&self, job: &Job) -> Option<Lives> {

@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::job::Job;
 use crate::memory::Beginning;
-use crate::peer::{Lives, Measured, Peer};
+use crate::peer::{Asked, Lives, Measured, Peer};
 use crate::tally::{Counter, Tally};
 
 /// What a component is to the floors: behind a pointer, as everybody has them.
@@ -90,17 +90,19 @@ impl Peer for Loop {
         Some(job.measured(&tally, taken))
     }
 
-    fn query_all(&self, job: &Job) -> Option<Measured> {
+    fn query_all(&self, job: &Job) -> Option<Asked> {
         let tally = Tally::new(job);
         let mut crew = crew(job, &tally);
+        let begun = Instant::now();
         job.share(0).for_each(|(to, word)| crew[to as usize].handle(word));
+        let spread = job.measured(&tally, begun.elapsed());
         let (mut sum, mut answers) = (0, 0);
         let begun = Instant::now();
         for _ in 0..job.rounds() {
             sum += crew.iter().map(|component| component.count()).sum::<u64>();
             answers += crew.len() as u64;
         }
-        Some(job.answered(sum, answers, begun.elapsed()))
+        Some(job.answered(spread, sum, answers, begun.elapsed()))
     }
 }
 
@@ -204,10 +206,10 @@ impl Peer for Channel {
         Some(job.measured(&tally, taken))
     }
 
-    fn query_all(&self, job: &Job) -> Option<Measured> {
+    fn query_all(&self, job: &Job) -> Option<Asked> {
         let tally = Tally::new(job);
         let (sender, consumer) = consume(job, &tally);
-        job.drive(&tally, |to, word| put(&sender, Mail::Word(to, word)));
+        let spread = job.drive(&tally, |to, word| put(&sender, Mail::Word(to, word)));
         let (mut sum, mut answers) = (0, 0);
         let (reply, told) = unbounded();
         let begun = Instant::now();
@@ -220,6 +222,7 @@ impl Peer for Channel {
         }
         let taken = begun.elapsed();
         end((sender, consumer));
-        Some(job.answered(sum, answers, taken))
+        let spread = job.measured(&tally, spread);
+        Some(job.answered(spread, sum, answers, taken))
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::draw::Share;
 use crate::memory::Beginning;
-use crate::peer::{Lives, Measured};
+use crate::peer::{Asked, Lives, Measured};
 use crate::storm::Storm;
 use crate::tally::{Tally, mixed};
 
@@ -173,13 +173,20 @@ impl Job {
     }
 
     /// Checks the answers to `rounds` of asking everybody: the sum of what they have counted, and
-    /// how many there were.
+    /// how many there were. Before, everybody was sent something.
     #[track_caller]
-    pub(crate) fn answered(&self, sum: u64, answers: u64, taken: Duration) -> Measured {
+    pub(crate) fn answered(
+        &self,
+        spread: Measured,
+        sum: u64,
+        answers: u64,
+        taken: Duration,
+    ) -> Asked {
         let asked = self.rounds() * u64::from(self.components);
         assert_eq!(answers, asked, "{}: answers", self.label);
         assert_eq!(sum, self.rounds() * self.operations, "{}: what they had counted", self.label);
-        Measured { operations: answers, taken, hash: mixed(0, sum) }
+        let answers = Measured { operations: answers, taken, hash: mixed(0, sum) };
+        Asked { spread, answers }
     }
 
     /// Checks that everybody was stopped and started again, once.

@@ -49,8 +49,9 @@ pub(crate) trait Peer {
         self.ring(job)
     }
 
-    /// Every component is asked for its count, and answers.
-    fn query_all(&self, job: &Job) -> Option<Measured> {
+    /// Every component is asked for its count, and answers. So that there is something to tell,
+    /// there is a spread before.
+    fn query_all(&self, job: &Job) -> Option<Asked> {
         let _ = job;
         None
     }
@@ -89,6 +90,13 @@ impl Measured {
     pub(crate) fn rate(&self) -> f64 {
         self.operations as f64 / self.taken.as_secs_f64().max(1e-9)
     }
+}
+
+/// What it took that components were sent something, and were asked what they had got.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) spread: Measured,
+    pub(crate) answers: Measured,
 }
 
 /// What it took that components began, were there, were stopped and began again.

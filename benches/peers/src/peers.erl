@@ -5,7 +5,8 @@
 %% Extra is the number of tokens or rounds; each file has what one producer sends: for each message
 %% its receiver and a word, 32 bits each. Five numbers are written: what was done, how many
 %% nanoseconds it took, and a sum over what was handled; of lives, bytes, and the nanoseconds of
-%% stopping all and starting them again.
+%% stopping all and starting them again; of questions, the sum of the answers, and nanoseconds and
+%% sum of the messages before.
 -module(peers).
 -export([main/1]).
 
@@ -57,14 +58,16 @@ run("ring", Components, Operations, Tokens, []) ->
     Put = fun() -> [element(Begin + 1, Crew) ! {token, Left} || Begin <- Begins] end,
     Taken = timed(fun() -> wait(Tally, ?FILLED, Busy, Put) end),
     handled(Tally, Taken);
-run("query-all", Components, _, Rounds, [Share]) ->
+run("query-all", Components, Messages, Rounds, [Share]) ->
     Tally = tally(),
     {Crew, Busy} = counters(Tally, Components, [Share]),
-    wait(Tally, ?FILLED, Busy, fun() -> spread(Share, Crew) end),
+    Producer = spawn_link(fun() -> receive go -> spread(Share, Crew) end end),
+    Sending = timed(fun() -> wait(Tally, ?FILLED, Busy, fun() -> Producer ! go end) end),
+    {Messages, _, Sum} = handled(Tally, Sending),
     Pids = tuple_to_list(Crew),
     Begun = erlang:monotonic_time(nanosecond),
     {Answers, Counted} = ask_all(Rounds, Pids, Components, 0, 0),
-    {Answers, erlang:monotonic_time(nanosecond) - Begun, Counted};
+    {Answers, erlang:monotonic_time(nanosecond) - Begun, Counted, Sending, Sum};
 run("lives", Components, _, _, []) ->
     Tally = tally(),
     Before = resident(),

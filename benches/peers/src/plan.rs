@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::job::{Job, TOKENS};
-use crate::peer::{Again, Lives, Measured, Peer};
+use crate::peer::{Again, Asked, Lives, Measured, Peer};
 
 /// A figure is the median of so many runs, or of one: where a run takes long, and at [`CROWD`].
 const RUNS: usize = 3;
 /// No further run begins when so much time has gone by.
 const ENOUGH: Duration = Duration::from_secs(1);
 /// So many components are measured once, and are sent one message each: to put them on their feet
-/// takes most frameworks longer than all that is measured.
+/// takes most frameworks longer than all that is measured. For that reason they are sent something
+/// and asked in the same run.
 const CROWD: u32 = 1_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,7 +173,8 @@ impl Plan {
     };
 
     pub(crate) fn rows(self) -> Vec<Row> {
-        Workload::ALL.into_iter().flat_map(|workload| self.rows_of(workload)).collect()
+        let rows = Workload::ALL.into_iter().flat_map(|workload| self.rows_of(workload));
+        rows.filter(|row| row.workload != Workload::QueryAll || !row.is_crowd()).collect()
     }
 
     fn rows_of(self, workload: Workload) -> Vec<Row> {
@@ -208,13 +210,22 @@ impl Row {
     /// Whether it has figures of the workload of that name.
     pub(crate) fn has(&self, workload: &str) -> bool {
         let mut named = Workload::ALL.into_iter().filter(|it| it.name() == workload);
-        named.any(|it| it.comes_with() == self.workload)
+        let comes = |it: Workload| it == Workload::QueryAll && self.is_spread_and_questions();
+        named.any(|it| it.comes_with() == self.workload || comes(it))
+    }
+
+    fn is_crowd(&self) -> bool {
+        self.components >= CROWD
+    }
+
+    fn is_spread_and_questions(&self) -> bool {
+        self.workload == Workload::Spread && self.is_crowd()
     }
 
     /// How often it is run, in how many processes, and how often in each. What is there when
     /// nothing is done is measured where nothing has been done before.
     pub(crate) fn runs(&self) -> (usize, usize) {
-        let runs = if self.components < CROWD { RUNS } else { 1 };
+        let runs = if self.is_crowd() { 1 } else { RUNS };
         if self.workload == Workload::Start { (runs, 1) } else { (1, runs) }
     }
 
@@ -245,6 +256,12 @@ impl Row {
 
     /// One run: nothing comes of it if the peer cannot do that.
     pub(crate) fn once(&self, peer: &dyn Peer, job: &Job) -> Vec<Outcome> {
+        if self.is_spread_and_questions()
+            && let Some(Asked { spread, answers }) = peer.query_all(job)
+        {
+            let spread = Outcome::of(Workload::Spread, spread);
+            return vec![spread, Outcome::of(Workload::QueryAll, answers)];
+        }
         let measured = match self.workload {
             Workload::Spread | Workload::SpreadOfTwo => peer.spread(job),
             Workload::SpreadInside => peer.spread_inside(job),
@@ -254,7 +271,7 @@ impl Row {
                 let operations = hops.operations / 2;
                 Measured { operations, ..hops }
             }),
-            Workload::QueryAll => peer.query_all(job),
+            Workload::QueryAll => peer.query_all(job).map(|asked| asked.answers),
             Workload::Start | Workload::Memory | Workload::StopAll | Workload::StartAll => {
                 return peer.lives(job).map(of_lives).unwrap_or_default();
             }

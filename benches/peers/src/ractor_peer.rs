@@ -13,7 +13,7 @@ use crate::draw::Share;
 use crate::engine::Engine;
 use crate::job::Job;
 use crate::memory::Beginning;
-use crate::peer::{Lives, Measured, Peer};
+use crate::peer::{Asked, Lives, Measured, Peer};
 use crate::storm::Storm;
 use crate::tally::{Counter, Tally};
 
@@ -272,16 +272,17 @@ impl Peer for Ractor {
         Some(ring(job, 2))
     }
 
-    fn query_all(&self, job: &Job) -> Option<Measured> {
+    fn query_all(&self, job: &Job) -> Option<Asked> {
         let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
         let crew = start(&engine, job, &tally);
-        job.drive(&tally, |to, word| cast(&crew[to as usize], Mail::Word(word)));
+        let spread = job.drive(&tally, |to, word| cast(&crew[to as usize], Mail::Word(word)));
         let asking = ask_all(crew.clone(), job.rounds());
         let begun = Instant::now();
         let (sum, answers) = engine.run(asking);
         let taken = begun.elapsed();
         job.end((engine, crew));
-        Some(job.answered(sum, answers, taken))
+        let spread = job.measured(&tally, spread);
+        Some(job.answered(spread, sum, answers, taken))
     }
 
     fn lives(&self, job: &Job) -> Option<Lives> {

@@ -25,7 +25,7 @@ use smsexec::site::SiteDefinition;
 use crate::draw::Share;
 use crate::job::Job;
 use crate::memory::Beginning;
-use crate::peer::{Lives, Measured, Peer};
+use crate::peer::{Asked, Lives, Measured, Peer};
 use crate::storm::Storm;
 use crate::tally::{Counter, Tally};
 
@@ -264,7 +264,7 @@ impl Peer for Smsexec {
         Some(ring(job, 2))
     }
 
-    fn query_all(&self, job: &Job) -> Option<Measured> {
+    fn query_all(&self, job: &Job) -> Option<Asked> {
         self.sends_singly()?;
         let tally = Tally::new(job);
         let crew = Crew::of_counters(job, self.threads, &tally);
@@ -278,8 +278,8 @@ impl Peer for Smsexec {
         let taken = begun.elapsed();
         crew.end(job);
         // What they have counted, they have told themselves.
-        let counted = job.measured(&tally, settled).operations;
-        Some(job.answered(job.rounds() * counted, answers, taken))
+        let spread = job.measured(&tally, settled);
+        Some(job.answered(spread, job.rounds() * spread.operations, answers, taken))
     }
 
     fn lives(&self, job: &Job) -> Option<Lives> {

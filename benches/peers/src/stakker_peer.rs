@@ -20,7 +20,7 @@ use stakker::{Actor, ActorOwn, CX, Ret, Stakker, actor, call, ret, ret_nop, ret_
 use crate::draw::Share;
 use crate::job::Job;
 use crate::memory::Beginning;
-use crate::peer::{Lives, Measured, Peer};
+use crate::peer::{Asked, Lives, Measured, Peer};
 use crate::tally::{Counter, Tally};
 
 /// Calls that are put in before they are carried out: few enough to stay in the cache.
@@ -151,10 +151,12 @@ impl Peer for OnOneThread {
         Some(job.measured(&tally, taken))
     }
 
-    fn query_all(&self, job: &Job) -> Option<Measured> {
+    fn query_all(&self, job: &Job) -> Option<Asked> {
         let (mut stakker, tally) = (Stakker::new(Instant::now()), Tally::new(job));
         let crew = start(&mut stakker, job, &tally);
+        let begun = Instant::now();
         spread(&mut stakker, job, &crew);
+        let spread = job.measured(&tally, begun.elapsed());
         let told = Rc::new(Cell::new((0, 0)));
         let begun = Instant::now();
         for _ in 0..job.rounds() {
@@ -170,7 +172,7 @@ impl Peer for OnOneThread {
         }
         let taken = begun.elapsed();
         let (sum, answers) = told.get();
-        Some(job.answered(sum, answers, taken))
+        Some(job.answered(spread, sum, answers, taken))
     }
 
     fn lives(&self, job: &Job) -> Option<Lives> {

@@ -162,6 +162,15 @@ fn every_workload_has_rows_of_its_own_or_comes_with_another() {
 }
 
 #[test]
+fn a_million_are_asked_where_they_are_sent_something() {
+    let rows = Plan::FULL.rows();
+    let asked = rows.iter().filter(|row| row.has("query-all"));
+    let asked: Vec<_> = asked.map(|row| (row.workload, row.components)).collect();
+    assert_eq!(asked[0], (Workload::Spread, 1_000_000));
+    assert!(asked[1..].iter().all(|(workload, _)| *workload == Workload::QueryAll));
+}
+
+#[test]
 fn arguments_that_are_not_known_are_not_understood() {
     let parse = |line: &str| Arguments::parse(line.split_whitespace().map(str::to_owned));
     let arguments =

@@ -14,7 +14,7 @@ use crate::draw::Share;
 use crate::engine::Engine;
 use crate::job::Job;
 use crate::memory::Beginning;
-use crate::peer::{Lives, Measured, Peer};
+use crate::peer::{Asked, Lives, Measured, Peer};
 use crate::storm::Storm;
 use crate::tally::{Counter, Tally};
 
@@ -165,16 +165,17 @@ impl Peer for Tokio {
         Some(ring(job, 2))
     }
 
-    fn query_all(&self, job: &Job) -> Option<Measured> {
+    fn query_all(&self, job: &Job) -> Option<Asked> {
         let (engine, tally) = (Engine::start(self.threads), Tally::new(job));
         let crew = start(&engine, job, &tally, u64::from(job.components));
-        job.drive(&tally, |to, word| send(&crew[to as usize], Mail::Word(word)));
+        let spread = job.drive(&tally, |to, word| send(&crew[to as usize], Mail::Word(word)));
         let asking = ask_all(crew.clone(), job.rounds());
         let begun = Instant::now();
         let (sum, answers) = engine.run(asking);
         let taken = begun.elapsed();
         job.end((engine, crew));
-        Some(job.answered(sum, answers, taken))
+        let spread = job.measured(&tally, spread);
+        Some(job.answered(spread, sum, answers, taken))
     }
 
     fn lives(&self, job: &Job) -> Option<Lives> {
