@@ -138,6 +138,8 @@ pub(super) struct Near {
     others: VecDeque<Parcel>,
     /// So many of the words have been handed over.
     done: usize,
+    /// So many of those that were in here before.
+    done_before: usize,
 }
 
 impl Near {
@@ -153,10 +155,10 @@ impl Near {
         (&self.words, &mut self.others, &mut self.done)
     }
 
-    /// How many have been handed over.
+    /// How many have been handed over, ever.
     #[inline]
     pub(super) fn done(&self) -> usize {
-        self.done
+        self.done_before + self.done
     }
 
     /// Takes what was sent, if nothing is left in here.
@@ -164,7 +166,7 @@ impl Near {
     pub(super) fn take_from(&mut self, local: &mut Local) {
         if self.is_empty() && !local.is_empty() {
             self.words.clear();
-            self.done = 0;
+            self.done_before += std::mem::take(&mut self.done);
             debug_assert!(!local.has_asked(), "it is taken between hooks");
             std::mem::swap(&mut self.words, &mut local.asked.words);
             std::mem::swap(&mut self.others, &mut local.others);
@@ -174,7 +176,8 @@ impl Near {
 
     /// Puts a parcel ahead of the others.
     pub(super) fn push_front(&mut self, parcel: Parcel) {
-        self.words.drain(..std::mem::take(&mut self.done));
+        self.words.drain(..self.done);
+        self.done_before += std::mem::take(&mut self.done);
         self.words.insert(0, OTHER);
         self.others.push_front(parcel);
     }

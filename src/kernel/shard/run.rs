@@ -134,6 +134,23 @@ impl Shard {
 
     /// The same for what components of this shard have sent each other.
     fn run_local(&mut self, most: usize) -> Stop {
+        let first = self.near.done();
+        loop {
+            let handed = self.near.done() - first;
+            let stop = self.run_near(most - handed);
+            if !matches!(stop, Stop::Done) || !self.near.is_empty() || self.end.has_orders() {
+                return stop;
+            }
+            // What they have brought about.
+            self.near.take_from(&mut self.local);
+            if self.near.is_empty() {
+                return stop;
+            }
+        }
+    }
+
+    /// The same for those that lie in one list.
+    fn run_near(&mut self, most: usize) -> Stop {
         let is_large = self.is_large();
         let (mut hands, near, _) = self.hands();
         let (words, others, done) = near.parts();
