@@ -227,6 +227,8 @@ impl Host {
             steps: Vec::new(),
         };
         check_names(site, &components)?;
+        host.executive.reserve(components.len());
+        host.status.reserve(components.len());
         for mut registration in components {
             let declared = site.startup.iter();
             let startup = declared

@@ -316,6 +316,12 @@ impl Executive {
         }
     }
 
+    /// So many components are going to be registered.
+    pub fn reserve(&mut self, components: usize) {
+        self.records.reserve_exact(components);
+        self.steps.reserve_exact(components);
+    }
+
     /// Takes in a component, with what its earlier lives kept and what the executive kept of
     /// it. Once all are in, [`Executive::link`] ties them together.
     ///

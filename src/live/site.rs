@@ -20,7 +20,7 @@ use contract::lifecycle::{Code, HoldKind};
 use contract::message::Message;
 use contract::outside::Outside;
 use contract::store::Kept;
-use host::{Host, HostOptions};
+use host::{Audience, Host, HostOptions};
 use kernel::port::{LANE_MAX, Port};
 use kernel::{Board, Lane, Transition, lane};
 
@@ -125,6 +125,9 @@ impl Site {
         };
         let kept = std::mem::take(&mut options.kept);
         let mut host = Host::new(site, components, kept.clone(), host_options, clock.read())?;
+        // Before a million components start, and not after.
+        let logs = options.logs.is_some();
+        host.set_audience(Audience { changes: false, reports: false, logs });
         let begun = host.service(clock.read(), ServiceCommand::Start)?;
         let log = options.logs.as_ref().map(|folder| logs::dispatch(folder, logs::MAX_BYTES));
         log.iter().for_each(logs::gather);

@@ -249,6 +249,12 @@ impl StatusManager {
         self.add(name, true)
     }
 
+    /// So many are going to be registered.
+    pub fn reserve(&mut self, components: usize) {
+        self.names.reserve_exact(components);
+        self.rows.reserve_exact(components);
+    }
+
     /// Somebody who was never registered, and reports all the same.
     pub fn stranger(&mut self, name: impl Into<Arc<str>>) -> Reporter {
         self.add(name.into(), false)
