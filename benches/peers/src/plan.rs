@@ -11,7 +11,7 @@ use crate::peer::{Again, Asked, Lives, Measured, Peer};
 /// A figure is the median of so many runs, or of one: where a run takes long, and at [`CROWD`].
 const RUNS: usize = 3;
 /// No further run begins when so much time has gone by.
-const ENOUGH: Duration = Duration::from_secs(1);
+const ENOUGH: Duration = Duration::from_millis(500);
 /// So many components are measured once, and are sent one message each: to put them on their feet
 /// takes most frameworks longer than all that is measured. For that reason they are sent something
 /// and asked in the same run.

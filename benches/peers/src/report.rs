@@ -13,8 +13,8 @@ const FLOOR: &str = "floor-loop";
 
 const LEGEND: &str = "\
 million a second, of memory bytes a component; in brackets: beside the floor, or the best
-medians of three runs; of one where a run takes a second, and at 1,000,000 components, which get one
-message and one question each
+medians of three runs; of fewer where a run takes half a second, and of one at 1,000,000
+components, which get one message and one question each
 ";
 
 /// A figure, as it stands in JSON.
