@@ -4,7 +4,7 @@
 //! `cargo run --release -p peers` prints a table and writes `peers.json` into the target folder: a
 //! list of `{peer, workload, components, rate, ratio}`. A rate is operations a second (of `memory`,
 //! bytes a component); what carries over to another machine is its ratio to the floor, or, where
-//! there is no floor, to the best. It takes some minutes, with `-- --quick` some two; peers that
+//! there is no floor, to the best. It takes seven minutes, with `-- --quick` two; peers that
 //! are slow are run once where others are run three times, and a million components are sent one
 //! message each, once. Each row of each peer is measured in a process of its own ([`trial`]), which
 //! is ended when it does not come to its end; why there is no figure is said on stderr, and then
