@@ -12,6 +12,7 @@ use contract::lifecycle::State;
 use contract::time::Moment;
 
 use crate::cell::LifeWord;
+use crate::prefetch::prefetch;
 use crate::unwind::discard;
 
 /// So many components lie in one block.
@@ -161,6 +162,11 @@ impl Block {
         }
     }
 
+    /// Has all cells fetched from memory: who reads on from block to block waits for none.
+    fn fetch_cells(&self) {
+        self.cells.iter().step_by(2).for_each(prefetch);
+    }
+
     /// The cell of that component, which lies in this block.
     #[inline]
     pub(crate) fn cell(&self, id: ComponentId) -> &Cell {
@@ -229,6 +235,9 @@ impl Blocks {
     pub(super) fn views(&self) -> impl Iterator<Item = CellView> {
         let components = self.len() as usize;
         (0..components.div_ceil(BLOCK)).flat_map(move |nth| {
+            if let Some(next) = self.block(nth + 1).and_then(OnceLock::get) {
+                next.fetch_cells();
+            }
             let block = self.block(nth).and_then(OnceLock::get).expect("what is counted is there");
             block.cells[..BLOCK.min(components - nth * BLOCK)].iter().map(Cell::view)
         })
