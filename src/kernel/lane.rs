@@ -335,12 +335,10 @@ impl Shared {
 impl Way {
     /// Puts a parcel in. When the shard is gone with its host, the parcel is dropped.
     pub(crate) fn send(&mut self, parcel: Parcel) {
-        match parcel {
-            Parcel::Message { to, from, number, message: Message::Word(word) } => {
-                self.send_word(WordSlip { to, from, number, word });
-            }
-            parcel if self.is_closed() => discard(parcel),
-            parcel => {
+        match parcel.into_word() {
+            Ok(word) => self.send_word(word),
+            Err(parcel) if self.is_closed() => discard(parcel),
+            Err(parcel) => {
                 self.inlet.send(parcel);
                 self.lane.shared.bell.ring();
             }

@@ -307,8 +307,8 @@ impl Called {
     }
 }
 
-impl std::fmt::Display for Called {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Called {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Called::Message { name, id } => write!(f, "message {name} {id}"),
             Called::Timer(key) => write!(f, "timer {key}"),

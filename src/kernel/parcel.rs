@@ -110,6 +110,16 @@ impl Parcel {
         matches!(self, Parcel::Message { .. } | Parcel::Slip { .. })
     }
 
+    /// The word that it is, if it is no more than that; itself otherwise.
+    pub(crate) fn into_word(self) -> Result<WordSlip, Parcel> {
+        match self {
+            Parcel::Message { to, from, number, message: Message::Word(word) } => {
+                Ok(WordSlip { to, from, number, word })
+            }
+            other => Err(other),
+        }
+    }
+
     /// Which message it is, if it is one.
     pub fn message_id(&self) -> Option<MessageId> {
         match self {

@@ -76,7 +76,6 @@ impl Actor for ExecutiveActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.note_audience();
         self.do_doings(ctx);
         ctx.run_interval(WATCH_EVERY, |actor, ctx| {
             actor.host.watch(actor.shared.clock.read());

@@ -125,7 +125,7 @@ impl Site {
         };
         let kept = std::mem::take(&mut options.kept);
         let mut host = Host::new(site, components, kept.clone(), host_options, clock.read())?;
-        // Before a million components start, and not after.
+        // Nobody else listens yet, and a million components are about to start.
         let logs = options.logs.is_some();
         host.set_audience(Audience { changes: false, reports: false, logs });
         let begun = host.service(clock.read(), ServiceCommand::Start)?;

@@ -101,8 +101,8 @@ impl Local {
     /// The hook has failed.
     pub(super) fn keep_logs_only(&mut self) {
         self.drop_words();
-        let is_other = |effect: &mut Effect| !matches!(effect, Effect::Log(_));
-        self.asked.others.extract_if(.., is_other).for_each(discard);
+        let is_no_log = |effect: &mut Effect| !matches!(effect, Effect::Log(_));
+        self.asked.others.extract_if(.., is_no_log).for_each(discard);
     }
 
     /// What the hook has asked for has no effect.
@@ -114,7 +114,11 @@ impl Local {
     /// Sends a parcel to a neighbour. What the hook has asked for is seen to, so far.
     pub(super) fn push(&mut self, parcel: Parcel) {
         debug_assert_eq!(self.asked.words.len(), self.sent, "words before what follows them");
-        push(&mut self.asked.words, &mut self.others, parcel);
+        let word = parcel.into_word().unwrap_or_else(|parcel| {
+            self.others.push_back(parcel);
+            OTHER
+        });
+        self.asked.words.push(word);
         self.sent = self.asked.words.len();
     }
 
@@ -198,16 +202,4 @@ impl Near {
 #[inline]
 pub(super) fn is_other(word: &WordSlip) -> bool {
     word.to == OTHER.to
-}
-
-fn push(words: &mut Vec<WordSlip>, others: &mut VecDeque<Parcel>, parcel: Parcel) {
-    match parcel {
-        Parcel::Message { to, from, number, message: Message::Word(word) } => {
-            words.push(WordSlip { to, from, number, word });
-        }
-        parcel => {
-            words.push(OTHER);
-            others.push_back(parcel);
-        }
-    }
 }
