@@ -10,9 +10,14 @@
 use std::future::Future;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
+
+use crate::job::Job;
+use crate::peer::Asked;
+use crate::tally::Tally;
 
 /// From so many components on, it is faster if a producer does not wait for all of them.
 pub(crate) const MANY: u32 = 10_000;
@@ -59,6 +64,23 @@ impl Engine {
             let _ = done.send(work.await);
         });
         is_done.recv().expect("the task does not panic")
+    }
+
+    /// Has `asking` ask everybody what a spread, which took so long, has brought: a task that
+    /// answers the sum and how many have told. Then it is over with the crew.
+    pub(crate) fn ask<C>(
+        self,
+        job: &Job,
+        tally: &Tally,
+        spread: Duration,
+        asking: impl Future<Output = (u64, u64)> + Send + 'static,
+        crew: C,
+    ) -> Asked {
+        let begun = Instant::now();
+        let (sum, answers) = self.run(asking);
+        let taken = begun.elapsed();
+        job.end((self, crew));
+        job.answered(job.measured(tally, spread), sum, answers, taken)
     }
 
     /// Has `work` carried out as a task among the others.

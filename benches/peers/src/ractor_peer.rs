@@ -277,12 +277,7 @@ impl Peer for Ractor {
         let crew = start(&engine, job, &tally);
         let spread = job.drive(&tally, |to, word| cast(&crew[to as usize], Mail::Word(word)));
         let asking = ask_all(crew.clone(), job.rounds());
-        let begun = Instant::now();
-        let (sum, answers) = engine.run(asking);
-        let taken = begun.elapsed();
-        job.end((engine, crew));
-        let spread = job.measured(&tally, spread);
-        Some(job.answered(spread, sum, answers, taken))
+        Some(engine.ask(job, &tally, spread, asking, crew))
     }
 
     fn lives(&self, job: &Job) -> Option<Lives> {

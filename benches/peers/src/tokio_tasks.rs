@@ -170,12 +170,7 @@ impl Peer for Tokio {
         let crew = start(&engine, job, &tally, u64::from(job.components));
         let spread = job.drive(&tally, |to, word| send(&crew[to as usize], Mail::Word(word)));
         let asking = ask_all(crew.clone(), job.rounds());
-        let begun = Instant::now();
-        let (sum, answers) = engine.run(asking);
-        let taken = begun.elapsed();
-        job.end((engine, crew));
-        let spread = job.measured(&tally, spread);
-        Some(job.answered(spread, sum, answers, taken))
+        Some(engine.ask(job, &tally, spread, asking, crew))
     }
 
     fn lives(&self, job: &Job) -> Option<Lives> {
